@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+'use strict';
+// Provides the native addon: uses the prebuilt binary if it loads here, otherwise compiles with CMake.
+// Runs as npm's install script and as the command `sconce-build`, so it needs nothing but Node itself and the
+// package's own run-time dependencies.
+//
+//   sconce-build [--from-source] [-DCMAKE_OPTION=VALUE ...]
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+const platform = `${process.platform}-${process.arch}`;
+
+/** Tried in a child process: a binary that crashes while loading must not take the installation with it. */
+function loads() {
+  const script = `require('node-gyp-build')(${JSON.stringify(root)})`;
+  return spawnSync(process.execPath, ['-e', script], { cwd: root }).status === 0;
+}
+
+function has(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function run(command, args) {
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (result.error) throw result.error;
+  if (result.status !== 0)
+    fail(`${command} ${args[0]} ended with ${result.signal ?? `status ${result.status}`}`);
+}
+
+function fail(reason) {
+  console.error(
+    `\nsconce: no prebuilt binary for ${platform} loads here, and compiling it did not work: ${reason}.\n` +
+      'Compiling needs CMake 3.20 or later and a C++17 compiler; run `npx sconce-build` to try again.',
+  );
+  process.exit(1);
+}
+
+/** One GPU architecture is quick to compile: the one at hand, or one that later GPUs can translate from. */
+function cudaArchitecture() {
+  return has('nvidia-smi') ? 'native' : '80';
+}
+
+function build(options) {
+  if (!has('cmake')) fail('cmake was not found');
+  const dir = path.join(root, 'build');
+  const cache = path.join(dir, 'CMakeCache.txt');
+  // CMake refuses a build folder that was made under another path.
+  if (
+    fs.existsSync(cache) &&
+    !fs.readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`)
+  ) {
+    fs.rmSync(dir, { recursive: true });
+  }
+  const configure = ['-S', root, '-B', dir];
+  if (!fs.existsSync(cache)) {
+    configure.push(
+      '-DCMAKE_BUILD_TYPE=Release',
+      `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${path.join(dir, 'Release')}`,
+      `-DCMAKE_CUDA_ARCHITECTURES=${cudaArchitecture()}`,
+      '-DSCONCE_TESTS=OFF',
+    );
+    if (has('ninja')) configure.push('-G', 'Ninja');
+    if (has('ccache')) {
+      configure.push('-DCMAKE_CXX_COMPILER_LAUNCHER=ccache', '-DCMAKE_CUDA_COMPILER_LAUNCHER=ccache');
+    }
+  }
+  run('cmake', [...configure, ...options]);
+  run('cmake', ['--build', dir, '--parallel', String(os.availableParallelism())]);
+}
+
+const args = process.argv.slice(2);
+const options = args.filter((a) => a.startsWith('-D'));
+const fromSource =
+  options.length > 0 || args.includes('--from-source') || process.env.npm_config_build_from_source === 'true';
+const unknown = args.find((a) => a !== '--from-source' && !a.startsWith('-D'));
+if (unknown !== undefined) {
+  console.error(
+    `sconce-build: unknown option ${unknown}\nusage: sconce-build [--from-source] [-DOPTION=VALUE ...]`,
+  );
+  process.exit(2);
+}
+if (fromSource || !loads()) build(options);
