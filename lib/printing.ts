@@ -116,12 +116,12 @@ function format_elements(
   const elided = source.shape.map((size) => summarize && size > 2 * edge);
   const shown = source.shape.map((size, dim) => (elided[dim] ? 2 * edge : size));
   const { texts, width } = element_texts(source.values(summarize ? edge : null), source.dtype, opts);
-  if (shown.length === 0) return texts[0] as string;
+  if (shown.length === 0) return texts[0];
 
   const last = shown.length - 1;
   let next = 0;
   const vector = (margin: number): string => {
-    const items = texts.slice(next, (next += shown[last] as number));
+    const items = texts.slice(next, (next += shown[last]));
     if (elided[last]) items.splice(edge, 0, ' ...');
     const per_line = Math.max(1, Math.floor((opts.linewidth - margin) / (width + 2)));
     const lines: string[] = [];
@@ -130,7 +130,7 @@ function format_elements(
   };
   const nested = (dim: number, margin: number): string => {
     if (dim === last) return vector(margin);
-    const items = Array.from({ length: shown[dim] as number }, () => nested(dim + 1, margin + 1));
+    const items = Array.from({ length: shown[dim] }, () => nested(dim + 1, margin + 1));
     if (elided[dim]) items.splice(edge, 0, '...');
     return `[${items.join(`,${'\n'.repeat(last - dim)}${' '.repeat(margin + 1)}`)}]`;
   };
@@ -166,7 +166,7 @@ function float_format(
   let largest = 0;
   let integral = true;
   for (let i = 0; i < values.length; ++i) {
-    const x = values[i] as number;
+    const x = values[i];
     if (!counts(x)) continue;
     smallest = Math.min(smallest, Math.abs(x));
     largest = Math.max(largest, Math.abs(x));

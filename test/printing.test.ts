@@ -44,7 +44,7 @@ function element(row: TensorRow, i: number): number | bigint | boolean {
     return row.dtype === 'bool' ? x !== 0 : x;
   }
   if (row.bits !== undefined) return Buffer.from(row.bits.slice(16 * i, 16 * i + 16), 'hex').readDoubleBE(0);
-  const digits = (row.integers as string[])[i] as string;
+  const digits = (row.integers as string[])[i];
   if (row.dtype === 'bool') return digits === '1';
   const x = Number(digits);
   return Number.isSafeInteger(x) ? x : BigInt(digits);
@@ -97,7 +97,9 @@ test('a summary asks for the edge items only', () => {
 });
 
 test('another device than the CPU is named first', () => {
-  const text = format_tensor(plain([1, 2], { device: 'cuda:0', dtype: 'float64', grad_fn_name: 'AddBackward0' }));
+  const text = format_tensor(
+    plain([1, 2], { device: 'cuda:0', dtype: 'float64', grad_fn_name: 'AddBackward0' }),
+  );
   expect(text).toBe("tensor([1., 2.], device='cuda:0', dtype=torch.float64, grad_fn=<AddBackward0>)");
 });
 
