@@ -144,7 +144,7 @@ export function repr(value: unknown): string {
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     return repr_entries(Object.entries(value));
   }
-  return String(value);
+  return (value as { toString(): string }).toString();
 }
 
 /** `(3, 3)`, `(3,)`, `()`. */
