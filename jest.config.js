@@ -10,6 +10,7 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   // Only transpiles (tsconfig's isolatedModules): type errors are `npm run typecheck`'s business.
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
+  testPathIgnorePatterns: ['<rootDir>/test/system/'],
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/dist'],
   testTimeout: 60_000,
 };

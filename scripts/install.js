@@ -4,11 +4,12 @@
 // Runs as npm's install script and as the command `sconce-build`, so it needs nothing but Node itself and the
 // package's own run-time dependencies.
 //
-//   sconce-build [--from-source] [-DCMAKE_OPTION=VALUE ...]
+//   sconce-build [--from-source] [--build-dir=DIR] [-DCMAKE_OPTION=VALUE ...]
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { parseArgs } = require('node:util');
 
 const root = path.join(__dirname, '..');
 const platform = `${process.platform}-${process.arch}`;
@@ -43,9 +44,8 @@ function cudaArchitecture() {
   return has('nvidia-smi') ? 'native' : '80';
 }
 
-function build(options) {
+function build(dir, options) {
   if (!has('cmake')) fail('cmake was not found');
-  const dir = path.join(root, 'build');
   const cache = path.join(dir, 'CMakeCache.txt');
   // CMake refuses a build folder that was made under another path.
   if (
@@ -71,15 +71,14 @@ function build(options) {
   run('cmake', ['--build', dir, '--parallel', String(os.availableParallelism())]);
 }
 
-const args = process.argv.slice(2);
-const options = args.filter((a) => a.startsWith('-D'));
-const fromSource =
-  options.length > 0 || args.includes('--from-source') || process.env.npm_config_build_from_source === 'true';
-const unknown = args.find((a) => a !== '--from-source' && !a.startsWith('-D'));
-if (unknown !== undefined) {
-  console.error(
-    `sconce-build: unknown option ${unknown}\nusage: sconce-build [--from-source] [-DOPTION=VALUE ...]`,
-  );
-  process.exit(2);
-}
-if (fromSource || !loads()) build(options);
+const { values, tokens } = parseArgs({
+  options: {
+    'from-source': { type: 'boolean' },
+    'build-dir': { type: 'string' },
+    define: { type: 'string', short: 'D', multiple: true },
+  },
+  tokens: true,
+});
+const options = (values.define ?? []).map((define) => `-D${define}`);
+const fromSource = tokens.length > 0 || process.env.npm_config_build_from_source === 'true';
+if (fromSource || !loads()) build(path.resolve(root, values['build-dir'] ?? 'build'), options);

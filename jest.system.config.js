@@ -1,0 +1,8 @@
+'use strict';
+/** What needs a whole process, a built dist or a packed tarball, and minutes. @type {import('jest').Config} */
+module.exports = {
+  ...require('./jest.config.js'),
+  roots: ['<rootDir>/test/system'],
+  testPathIgnorePatterns: [],
+  testTimeout: 600_000,
+};

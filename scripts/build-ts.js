@@ -1,0 +1,80 @@
+'use strict';
+// Compiles lib/ to dist/cjs (CommonJS and declarations) and writes the ES module entries in dist/esm: thin
+// wrappers around the CommonJS files, so that one process holds one copy of every class whichever way it is loaded.
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+const esmDir = path.join(root, 'dist', 'esm');
+/** dist/esm name -> dist/cjs module */
+const ENTRIES = { index: 'index', vision: 'vision/index' };
+
+/** A listed name that JavaScript reserves (`torch.var`) can be exported, but not declared. */
+function isDeclarable(name) {
+  try {
+    new Function(`'use strict'; const ${name} = 0;`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function writeEsmEntry(entry, cjsModule) {
+  const cjs = `../cjs/${cjsModule}.js`;
+  const names = Object.keys(require(path.join(esmDir, cjs))).filter(
+    (n) => n !== 'default' && n !== '__esModule',
+  );
+  const plain = names.filter(isDeclarable);
+  const reserved = names.filter((n) => !isDeclarable(n));
+  fs.writeFileSync(
+    path.join(esmDir, `${entry}.mjs`),
+    [
+      `import cjs from '${cjs}';`,
+      'export default cjs;',
+      `export const { ${plain.join(', ')} } = cjs;`,
+      ...reserved.map((n) => `const ${n}_ = cjs['${n}'];\nexport { ${n}_ as ${n} };`),
+      '',
+    ].join('\n'),
+  );
+  fs.writeFileSync(
+    path.join(esmDir, `${entry}.d.mts`),
+    `export * from '${cjs}';\nexport { default } from '${cjs}';\n`,
+  );
+}
+
+function newestMtime(dir) {
+  let newest = 0;
+  for (const entry of fs.readdirSync(dir, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile())
+      newest = Math.max(newest, fs.statSync(path.join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
+  }
+  return newest;
+}
+
+/** Whether dist is newer than everything it is made from. */
+function isDistFresh() {
+  const last = path.join(esmDir, `${Object.keys(ENTRIES).at(-1)}.d.mts`);
+  if (!fs.existsSync(last)) return false;
+  const made = fs.statSync(last).mtimeMs;
+  const configs = ['tsconfig.json', 'tsconfig.build.json', 'scripts/build-ts.js'];
+  return (
+    newestMtime(path.join(root, 'lib')) < made &&
+    configs.every((file) => fs.statSync(path.join(root, file)).mtimeMs < made)
+  );
+}
+
+function buildTs() {
+  fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+  const tsc = require.resolve('typescript/bin/tsc', { paths: [root] });
+  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exit(status ?? 1);
+  fs.mkdirSync(esmDir, { recursive: true });
+  for (const [entry, cjsModule] of Object.entries(ENTRIES)) writeEsmEntry(entry, cjsModule);
+}
+
+module.exports = { isDistFresh };
+if (require.main === module) buildTs();

@@ -1,0 +1,205 @@
+'use strict';
+// The steps of `npm test`. Each returns { passed, failed } or throws; each is one of the runners below.
+const { spawn, execFileSync } = require('node:child_process');
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+const jobs = String(os.availableParallelism());
+const bin = (name) => path.join(root, 'node_modules', '.bin', name);
+
+function exec(command, args, { env = {} } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+    child.on('error', reject);
+    child.on('exit', (code, signal) => resolve(signal ?? code));
+  });
+}
+
+/** A check without a report of its own: it passes when the command succeeds. */
+async function check(command, args, options) {
+  const status = await exec(command, args, options);
+  if (status !== 0) console.error(`${path.basename(command)} ended with ${status}`);
+  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+async function mustRun(command, args, options) {
+  const status = await exec(command, args, options);
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}`);
+}
+
+/** Runs jest and counts from its JSON report. A file that did not even load counts as one failure. */
+async function jest({ reportDir }, name, args, options) {
+  const report = path.join(reportDir, `${name}.json`);
+  await exec(process.execPath, [bin('jest'), '--json', `--outputFile=${report}`, ...args], options);
+  if (!fs.existsSync(report)) throw new Error('jest ended without writing its report');
+  const result = JSON.parse(fs.readFileSync(report, 'utf8'));
+  if (result.numTotalTests + result.numRuntimeErrorTestSuites === 0) throw new Error('jest found no tests');
+  return { passed: result.numPassedTests, failed: result.numFailedTests + result.numRuntimeErrorTestSuites };
+}
+
+/** Runs ctest in a build folder and counts from its JUnit report. */
+async function ctest({ reportDir }, name, buildDir, options) {
+  const report = path.join(reportDir, `${name}.xml`);
+  await exec(
+    'ctest',
+    [
+      '--test-dir',
+      buildDir,
+      '--output-on-failure',
+      '--no-tests=error',
+      '-Q',
+      '-j',
+      jobs,
+      '--output-junit',
+      report,
+    ],
+    options,
+  );
+  if (!fs.existsSync(report)) throw new Error('ctest ended without writing its report');
+  const suite = /<testsuite\b[^>]*>/.exec(fs.readFileSync(report, 'utf8'))?.[0] ?? '';
+  const count = (key) => Number(new RegExp(`\\b${key}="(\\d+)"`).exec(suite)?.[1]);
+  const [tests, failures, disabled, skipped] = ['tests', 'failures', 'disabled', 'skipped'].map(count);
+  if (!(tests > 0)) throw new Error('ctest found no tests');
+  if (failures > 0) console.error(fs.readFileSync(report, 'utf8'));
+  return { passed: tests - failures - disabled - skipped, failed: failures };
+}
+
+function sum(...counts) {
+  return {
+    passed: counts.reduce((total, c) => total + c.passed, 0),
+    failed: counts.reduce((total, c) => total + c.failed, 0),
+  };
+}
+
+/** A second build in a folder of its own, laid out so that SCONCE_PREBUILD can point the loader at it. */
+async function cmakeBuild(buildDir, options) {
+  const library = path.join(root, buildDir, 'build', 'Release');
+  await mustRun('cmake', [
+    ...['-S', root, '-B', path.join(root, buildDir), '-G', 'Ninja', '-DSCONCE_CUDA=OFF', '-DSCONCE_TESTS=ON'],
+    ...[`-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${library}`, '-DCMAKE_CXX_COMPILER_LAUNCHER=ccache', ...options],
+  ]);
+  await mustRun('cmake', ['--build', buildDir, '--parallel', jobs]);
+}
+
+function sourceFiles(...patterns) {
+  const list = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...patterns], { cwd: root });
+  return list
+    .toString()
+    .split('\n')
+    .filter((file) => file !== '' && fs.existsSync(path.join(root, file)));
+}
+
+function hashOf(dir) {
+  const hash = crypto.createHash('sha256');
+  for (const name of fs.readdirSync(path.join(root, dir), { recursive: true }).sort()) {
+    const file = path.join(root, dir, name);
+    if (fs.statSync(file).isFile()) hash.update(name).update(fs.readFileSync(file));
+  }
+  return hash.digest('hex');
+}
+
+async function generatedIsCurrent() {
+  const before = hashOf('lib/generated');
+  await mustRun('npm', ['run', '--silent', 'generate']);
+  if (hashOf('lib/generated') === before) return { passed: 1, failed: 0 };
+  console.error('lib/generated was out of date; it is regenerated now: commit it');
+  return { passed: 0, failed: 1 };
+}
+
+/** clang-tidy on each C++ file of the main build, as many at a time as there are cores. */
+async function clangTidy() {
+  const compiled = new Set(
+    JSON.parse(fs.readFileSync(path.join(root, 'build/compile_commands.json'), 'utf8')).map((entry) =>
+      path.relative(root, path.resolve(entry.directory, entry.file)),
+    ),
+  );
+  const files = sourceFiles('csrc/*.cc', 'binding/*.cc').filter((file) => compiled.has(file));
+  if (files.length === 0) throw new Error('build/compile_commands.json names none of the C++ files');
+  let failures = 0;
+  const worker = async () => {
+    for (let file = files.shift(); file !== undefined; file = files.shift()) {
+      if ((await exec('clang-tidy-19', ['-p', 'build', '--quiet', file])) !== 0) failures++;
+    }
+  };
+  const total = files.length;
+  await Promise.all(Array.from({ length: Number(jobs) }, worker));
+  return { passed: total - failures, failed: failures };
+}
+
+const resolveSanitizer = (name) =>
+  fs.realpathSync(execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim());
+
+module.exports = [
+  {
+    name: 'format',
+    about: 'prettier and clang-format',
+    quick: true,
+    run: () => check(process.execPath, ['scripts/format.js']),
+  },
+  { name: 'lint', about: 'eslint', quick: true, run: () => check(bin('eslint'), ['.']) },
+  {
+    name: 'typecheck',
+    about: 'tsc',
+    quick: true,
+    run: () => check(bin('tsc'), ['--noEmit', '-p', 'tsconfig.json']),
+  },
+  {
+    name: 'generated',
+    about: 'lib/generated is what the registry says',
+    quick: true,
+    run: generatedIsCurrent,
+  },
+  { name: 'core', about: 'C++ tests', quick: true, run: (ci) => ctest(ci, 'core', 'build') },
+  { name: 'jest', about: 'TypeScript tests', quick: true, run: (ci) => jest(ci, 'jest', []) },
+  { name: 'tidy', about: 'clang-tidy', run: clangTidy },
+  {
+    name: 'system',
+    about: 'memory loops, the packed tarball, the quickstart',
+    run: (ci) => jest(ci, 'system', ['--config', 'jest.system.config.js', '--runInBand']),
+  },
+  {
+    name: 'portable',
+    about: 'the build without oneDNN: C++ tests and operator tests',
+    run: async (ci) => {
+      await cmakeBuild('build-portable', ['-DCMAKE_BUILD_TYPE=Release', '-DSCONCE_ONEDNN=OFF']);
+      const env = { SCONCE_PREBUILD: path.join(root, 'build-portable') };
+      return sum(
+        await ctest(ci, 'portable-core', 'build-portable'),
+        await jest(ci, 'portable-jest', ['test/ops', 'test/nn'], { env }),
+      );
+    },
+  },
+  {
+    name: 'asan',
+    about: 'AddressSanitizer and UndefinedBehaviorSanitizer: C++ tests and operator tests',
+    run: async (ci) => {
+      await cmakeBuild('build-asan', ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DSCONCE_SANITIZE=address']);
+      const UBSAN_OPTIONS = 'print_stacktrace=1:halt_on_error=1';
+      return sum(
+        await ctest(ci, 'asan-core', 'build-asan', {
+          env: { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS },
+        }),
+        await jest(ci, 'asan-jest', ['--runInBand', 'test/ops', 'test/autograd'], {
+          env: {
+            SCONCE_PREBUILD: path.join(root, 'build-asan'),
+            LD_PRELOAD: resolveSanitizer('libasan.so'),
+            // Node itself does not free everything when it ends.
+            ASAN_OPTIONS: 'detect_leaks=0',
+            UBSAN_OPTIONS,
+          },
+        }),
+      );
+    },
+  },
+  {
+    name: 'tsan',
+    about: 'ThreadSanitizer: C++ tests',
+    run: async (ci) => {
+      await cmakeBuild('build-tsan', ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DSCONCE_SANITIZE=thread']);
+      return ctest(ci, 'tsan-core', 'build-tsan', { env: { TSAN_OPTIONS: 'halt_on_error=1' } });
+    },
+  },
+];
