@@ -1,14 +1,21 @@
 'use strict';
+const js = require('@eslint/js');
+const globals = require('globals');
 const tseslint = require('typescript-eslint');
 
 module.exports = tseslint.config(
   { ignores: ['dist/', 'build*/', 'prebuilds/', 'coverage/', 'out/', 'lib/generated/'] },
   {
+    files: ['**/*.{js,mjs}'],
+    extends: [js.configs.recommended],
+    languageOptions: { globals: globals.node },
+  },
+  { files: ['**/*.js'], languageOptions: { sourceType: 'commonjs' } },
+  {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: __dirname } },
     rules: {
-      // PyTorch's own names are kept verbatim; its API is used as values of many kinds.
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // Modules are declared as a class merged with a callable interface.
       '@typescript-eslint/no-unsafe-declaration-merging': 'off',

@@ -8,7 +8,7 @@ const path = require('node:path');
 const root = path.join(__dirname, '..');
 const esmDir = path.join(root, 'dist', 'esm');
 /** dist/esm name -> dist/cjs module */
-const ENTRIES = { index: 'index', vision: 'vision/index' };
+const ENTRIES = { index: 'index', vision: 'vision/index', safetensors: 'safetensors' };
 
 /** A listed name that JavaScript reserves (`torch.var`) can be exported, but not declared. */
 function isDeclarable(name) {
@@ -22,16 +22,16 @@ function isDeclarable(name) {
 
 function writeEsmEntry(entry, cjsModule) {
   const cjs = `../cjs/${cjsModule}.js`;
-  const names = Object.keys(require(path.join(esmDir, cjs))).filter(
-    (n) => n !== 'default' && n !== '__esModule',
-  );
+  const exported = Object.keys(require(path.join(esmDir, cjs)));
+  const hasDefault = exported.includes('default');
+  const names = exported.filter((n) => n !== 'default' && n !== '__esModule');
   const plain = names.filter(isDeclarable);
   const reserved = names.filter((n) => !isDeclarable(n));
   fs.writeFileSync(
     path.join(esmDir, `${entry}.mjs`),
     [
       `import cjs from '${cjs}';`,
-      'export default cjs;',
+      ...(hasDefault ? ['export default cjs;'] : []),
       `export const { ${plain.join(', ')} } = cjs;`,
       ...reserved.map((n) => `const ${n}_ = cjs['${n}'];\nexport { ${n}_ as ${n} };`),
       '',
@@ -39,7 +39,7 @@ function writeEsmEntry(entry, cjsModule) {
   );
   fs.writeFileSync(
     path.join(esmDir, `${entry}.d.mts`),
-    `export * from '${cjs}';\nexport { default } from '${cjs}';\n`,
+    `export * from '${cjs}';\n${hasDefault ? `export { default } from '${cjs}';\n` : ''}`,
   );
 }
 
