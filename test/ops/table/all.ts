@@ -1,0 +1,37 @@
+/** Every row, by the family that its operator's files are named after. */
+import { activation, unary } from './unary';
+import { binary, compare } from './binary';
+import { conv, pool } from './conv';
+import { convert, creation, random } from './creation';
+import { index, sort } from './index';
+import { matmul } from './matmul';
+import { attention, dropout, loss, norm, softmax } from './neural';
+import { reduce, scan } from './reduce';
+import { join, shape } from './shape';
+import type { Row } from './spec';
+import { ternary } from './ternary';
+
+export const families: Record<string, Row[]> = {
+  activation,
+  attention,
+  binary,
+  compare,
+  conv,
+  convert,
+  creation,
+  dropout,
+  index,
+  join,
+  loss,
+  matmul,
+  norm,
+  pool,
+  random,
+  reduce,
+  scan,
+  shape,
+  softmax,
+  sort,
+  ternary,
+  unary,
+};
