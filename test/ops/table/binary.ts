@@ -12,6 +12,9 @@ import {
 } from './spec';
 
 const positive = { lo: 0.2, hi: 3.9 };
+/** Python takes a number on the left in an operator only. */
+const infix = (name: string, operator: string): string =>
+  `lambda a, b, **k: torch.${name}(a, b, **k) if isinstance(a, torch.Tensor) else a ${operator} b`;
 const mismatch = call(t([2, 3], { dtype: 'float32' }), t([4], { dtype: 'float32' }));
 
 /** Every dtype with every other one, of equal rank and of a lower category of rank. */
@@ -30,6 +33,7 @@ const every_pair: Sample[] = all_dtypes.flatMap((a) =>
     })),
   ),
 );
+/** `2 - x` is `torch.sub(2, x)` here. */
 const reversed_scalars: Sample[] = [call(2, t([2, 3], positive)), call(0.75, t([2], positive))];
 
 export const binary: Row[] = [
@@ -39,10 +43,12 @@ export const binary: Row[] = [
       ...binary_samples(),
       ...scalar_samples(),
       ...every_pair,
+      ...reversed_scalars,
       kwcall([t([2, 3]), t([3])], { alpha: 2 }),
       kwcall([t([2, 3], { dtype: 'float32' }), t([3], { dtype: 'float32' })], { alpha: 0.5 }),
     ],
     {
+      python: infix('add', '+'),
       errors: [
         mismatch,
         kwcall([t([2], { dtype: 'int64' }), t([2], { dtype: 'int64' })], { alpha: 0.5 }),
@@ -56,20 +62,26 @@ export const binary: Row[] = [
       ...binary_samples(),
       ...scalar_samples(),
       ...promotion_samples(),
+      ...reversed_scalars,
       kwcall([t([2]), t([2])], { alpha: 2 }),
     ],
     {
+      python: infix('sub', '-'),
       errors: [mismatch, call(t([2], { dtype: 'bool' }), t([2], { dtype: 'bool' }))],
     },
   ),
   row('rsub', [...binary_samples(), ...scalar_samples(), kwcall([t([2]), 1], { alpha: 3 })]),
-  row('mul', [...binary_samples(), ...scalar_samples(), ...promotion_samples()], { errors: [mismatch] }),
+  row('mul', [...binary_samples(), ...scalar_samples(), ...promotion_samples(), ...reversed_scalars], {
+    python: infix('mul', '*'),
+    errors: [mismatch],
+  }),
   row(
     'div',
     [
       ...binary_samples({}, positive),
       ...scalar_samples(),
       ...promotion_samples(positive),
+      ...reversed_scalars,
       ...['trunc', 'floor'].flatMap((rounding_mode) => [
         kwcall([t([2, 3]), t([3], positive)], { rounding_mode }),
         kwcall([t([2, 3]), t([3], { lo: -3.9, hi: -0.2 })], { rounding_mode }),
@@ -77,6 +89,7 @@ export const binary: Row[] = [
       ]),
     ],
     {
+      python: infix('div', '/'),
       errors: [
         kwcall([t([2], { dtype: 'float32' }), 2], { rounding_mode: 'up' }),
         kwcall([t([2], { dtype: 'int64' }), t([2], { dtype: 'int64', data: [0, 1] })], {

@@ -48,7 +48,7 @@ function draw(count: number, seed: number, { lo = -3.9, hi = 3.9 }: TensorOption
   return Array.from({ length: count }, (_, i) => {
     const start = i % grid.length;
     const pick = start + Math.floor(random() * (grid.length - start));
-    [grid[start], grid[pick]] = [grid[pick] as number, grid[start] as number];
+    [grid[start], grid[pick]] = [grid[pick], grid[start]];
     return grid[start];
   });
 }
