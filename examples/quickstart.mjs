@@ -1,7 +1,7 @@
 // Trains LeNet-5 on MNIST for one epoch, draws the loss curve, saves the weights, loads them into a new network and
 // lets it read a few digits.
 //
-//   npm run quickstart -- [--device cuda] [--epochs 1] [--batch-size 64] [--lr 0.002] [--seed 0] [--out out]
+//   npm run quickstart -- [--device cuda] [--epochs 1] [--batch-size 64] [--lr 0.004] [--seed 0] [--out out]
 import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -40,9 +40,11 @@ const interruption = new AbortController();
 process.once('SIGINT', () => interruption.abort());
 
 async function train(net, loader, { device, epochs, lr }) {
+  const steps = epochs * loader.length;
   const optimizer = new optim.Adam(net.parameters(), { lr });
+  const scheduler = new optim.lr_scheduler.CosineAnnealingLR(optimizer, { T_max: steps });
   const losses = [];
-  const progress = new Progress(epochs * loader.length);
+  const progress = new Progress(steps);
   net.train();
   for (let epoch = 0; epoch < epochs; epoch++) {
     for (const [images, labels] of loader) {
@@ -50,6 +52,7 @@ async function train(net, loader, { device, epochs, lr }) {
       optimizer.zero_grad();
       loss.backward();
       optimizer.step();
+      scheduler.step();
       losses.push(loss.item());
       progress.update(losses.length, losses.at(-1));
       await setImmediate(); // lets the event loop see Ctrl-C
@@ -72,34 +75,25 @@ function accuracy(net, loader, device) {
   });
 }
 
-/** Half a line of text per row of pixels, so that a digit comes out about square. */
-function asciiArt(image) {
+/** A line of text for every two rows of pixels, so that a digit comes out about square. */
+function asciiArt(pixels) {
   const shades = ' .:+*#@';
-  const rows = image.tolist();
-  return rows
-    .filter((_, i) => i % 2 === 0)
-    .map((row, i) =>
-      row
-        .map((upper, x) => (upper + rows[2 * i + 1][x]) / 2)
-        .map((value) => shades[Math.round(value * (shades.length - 1))])
-        .join(''),
-    );
+  const rows = F.avg_pool2d(pixels.to('float32').unsqueeze(0), [2, 1]) // [1, 14, 28]
+    .mul((shades.length - 1) / 255)
+    .round()
+    .index(0)
+    .tolist();
+  return rows.map((row) => row.map((level) => shades[level]).join(''));
 }
 
 function showDigits(net, dataset, count, device) {
   const samples = Array.from({ length: count }, (_, i) => dataset.get(i));
   const images = torch.stack(samples.map(([image]) => image)).to(device);
   const predicted = torch.no_grad(() => net(images).argmax(1)).tolist();
-  const pictures = samples.map(([image]) => asciiArt(image.index(0)));
-  for (let line = 0; line < pictures[0].length; line++) {
-    console.log(pictures.map((picture) => picture[line]).join(' '));
-  }
-  console.log(
-    samples
-      .map(([, label], i) => `predicted ${predicted[i]}, label ${label}`.padStart(24).padEnd(29))
-      .join('')
-      .trimEnd(),
-  );
+  const pictures = samples.map((_, i) => asciiArt(dataset.data.index(i)));
+  pictures[0].forEach((_, line) => console.log(pictures.map((picture) => picture[line]).join(' ')));
+  const captions = samples.map(([, label], i) => `predicted ${predicted[i]}, label ${label}`.padEnd(28));
+  console.log(captions.join(' ').trimEnd());
 }
 
 async function main() {
@@ -108,7 +102,7 @@ async function main() {
       device: { type: 'string', default: 'cpu' },
       epochs: { type: 'string', default: '1' },
       'batch-size': { type: 'string', default: '64' },
-      lr: { type: 'string', default: '0.002' },
+      lr: { type: 'string', default: '0.004' },
       seed: { type: 'string', default: '0' },
       out: { type: 'string', default: fileURLToPath(new URL('../out', import.meta.url)) },
     },
@@ -129,7 +123,10 @@ async function main() {
   const checkpoint = join(values.out, 'lenet5.safetensors');
 
   torch.manual_seed(seed);
-  const transform = new transforms.ToTensor();
+  const transform = new transforms.Compose([
+    new transforms.ToTensor(),
+    new transforms.Normalize([0.1307], [0.3081]), // the mean and deviation of MNIST's pixels
+  ]);
   const root = datasets.MNIST.package_root();
   const training = new datasets.MNIST(root, { train: true, transform });
   const test = new datasets.MNIST(root, { train: false, transform });
