@@ -87,24 +87,26 @@ def run(function, call, grad=False):
 
 
 def gradients(function, call):
-    """d sum(out * c) / d input for a fixed c per output, which test/ops/driver.ts repeats; None where there is none."""
+    """d sum(out * c) / d input for a fixed c per output, which test/ops/driver.ts repeats (None where there is none), and
+    the names of the graph nodes behind the outputs."""
     out, tensors = run(function, call, grad=True)
     outs = [x for x in (out if isinstance(out, (list, tuple)) else [out]) if isinstance(x, torch.Tensor) and x.requires_grad]
     if not outs:
-        return None
+        return None, []
+    nodes = [x.grad_fn and x.grad_fn.name() for x in outs]
     total = sum((x * ((torch.arange(x.numel()) % 7 + 1) / 8).reshape(x.shape).to(x.dtype)).sum() for x in outs)
     try:
         grads = torch.autograd.grad(total, [x for x in tensors if x.requires_grad], allow_unused=True)
     except RuntimeError as error:
         if "is not implemented" not in str(error):
             raise
-        return "not implemented"
+        return "not implemented", nodes
     found = iter(grads)
     encoded = []
     for x in tensors:
         g = next(found) if x.requires_grad else None
         encoded.append(None if g is None else [number(v, 17) for v in g.reshape(-1).tolist()])
-    return encoded
+    return encoded, nodes
 
 
 def record_row(name, row):
@@ -118,7 +120,7 @@ def record_row(name, row):
             continue
         answer = {"out": encode(result, not row["undefined_values"])}
         if case["dtype"] == "float64" or len({c["dtype"] for c in row["cases"] if c["sample"] == case["sample"]}) == 1:
-            answer["grads"] = gradients(function, case["call"])
+            answer["grads"], answer["nodes"] = gradients(function, case["call"])
         answers.append(answer)
     if not any("out" in answer for answer in answers):
         raise SystemExit(f"{name}: PyTorch answers none of the calls: {answers[0]}")
