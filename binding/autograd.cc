@@ -1,0 +1,265 @@
+// Backward passes, grad modes, hooks, nodes and custom functions.
+#include "../csrc/autograd/differentiable.h"
+#include "../csrc/ops/ops.h"
+#include "env.h"
+
+namespace sconce::binding {
+namespace {
+
+// backward(roots, grads, inputs, retain_graph, create_graph)
+napi_value backward(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    BackwardOptions o;
+    o.retain_graph = get_bool(env, a.v[3]);
+    o.create_graph = get_bool(env, a.v[4]);
+    run_backward(unwrap_list(env, a.v[0]), unwrap_list(env, a.v[1]), unwrap_list(env, a.v[2]), o);
+    return undefined(env);
+  });
+}
+
+// grad_of(outputs, grad_outputs, inputs, retain_graph, create_graph, allow_unused) -> one gradient or null per input
+napi_value grad_of(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    BackwardOptions o;
+    o.accumulate = false;
+    o.retain_graph = get_bool(env, a.v[3]);
+    o.create_graph = get_bool(env, a.v[4]);
+    o.allow_unused = get_bool(env, a.v[5]);
+    return wrap_list(env, run_backward(unwrap_list(env, a.v[0]), unwrap_list(env, a.v[1]), unwrap_list(env, a.v[2]), o));
+  });
+}
+
+// Modes: each setter returns the value before.
+napi_value set_grad_enabled(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const bool before = thread_state().grad_enabled;
+    thread_state().grad_enabled = get_bool(env, a.v[0]);
+    return from_bool(env, before);
+  });
+}
+napi_value is_grad_enabled(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return from_bool(env, thread_state().grad_enabled); });
+}
+napi_value set_inference_mode(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const bool before = thread_state().inference_mode;
+    thread_state().inference_mode = get_bool(env, a.v[0]);
+    return from_bool(env, before);
+  });
+}
+napi_value is_inference_mode_enabled(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return from_bool(env, thread_state().inference_mode); });
+}
+
+struct Scope {  // handles made while calling back are dropped again, however long the pass
+  napi_env env;
+  napi_handle_scope scope = nullptr;
+  explicit Scope(napi_env e) : env(e) { check(env, napi_open_handle_scope(env, &scope)); }
+  ~Scope() { napi_close_handle_scope(env, scope); }
+};
+
+// register_hook(tensor, fn(grad) -> grad or nothing) -> id
+napi_value register_hook(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Tensor t = unwrap(env, a.v[0]);
+    auto fn = std::make_shared<JsRef>(env, a.v[1]);
+    const uint64_t id = sconce::register_hook(t, [fn](const Tensor& g) -> Tensor {
+      Scope scope(fn->env());
+      return unwrap_optional(fn->env(), call_js(*fn, {wrap(fn->env(), g)}));
+    });
+    return from_int(env, static_cast<int64_t>(id));
+  });
+}
+napi_value remove_hook(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    sconce::remove_hook(unwrap(env, a.v[0]), static_cast<uint64_t>(get_int(env, a.v[1])));
+    return undefined(env);
+  });
+}
+napi_value register_post_accumulate_grad_hook(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Tensor t = unwrap(env, a.v[0]);
+    SC_CHECK(t.requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
+    SC_CHECK(t.is_leaf(), "post accumulate grad hooks cannot be registered on non-leaf tensors");
+    auto fn = std::make_shared<JsRef>(env, a.v[1]);
+    const uint64_t id = t.autograd_meta().post_accumulate_hooks.add([fn](const Tensor& v) {
+      Scope scope(fn->env());
+      call_js(*fn, {wrap(fn->env(), v)});
+    });
+    return from_int(env, static_cast<int64_t>(id));
+  });
+}
+
+napi_value node_name(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    return from_string(env, unwrap_node(env, a.v[0])->name());
+  });
+}
+// node_next(node) -> [[node or null, input number], ...]
+napi_value node_next(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Ref<Node> n = unwrap_node(env, a.v[0]);
+    napi_value list;
+    check(env, napi_create_array_with_length(env, n->edges.size(), &list));
+    for (size_t i = 0; i < n->edges.size(); ++i) {
+      napi_value pair;
+      check(env, napi_create_array_with_length(env, 2, &pair));
+      check(env, napi_set_element(env, pair, 0, wrap_node(env, n->edges[i].node)));
+      check(env, napi_set_element(env, pair, 1, from_int(env, n->edges[i].input_nr)));
+      check(env, napi_set_element(env, list, static_cast<uint32_t>(i), pair));
+    }
+    return list;
+  });
+}
+napi_value node_variable(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    return wrap(env, unwrap_node(env, a.v[0])->variable());
+  });
+}
+napi_value node_id(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    return from_int(env, static_cast<int64_t>(reinterpret_cast<intptr_t>(unwrap_node(env, a.v[0]).get())));
+  });
+}
+// node_register_hook(node, fn(grad_inputs, grad_outputs) -> grad_inputs or nothing) -> id; node_register_prehook(node, fn(grad_outputs))
+napi_value node_register_hook(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Ref<Node> n = unwrap_node(env, a.v[0]);
+    auto fn = std::make_shared<JsRef>(env, a.v[1]);
+    return from_int(env, static_cast<int64_t>(n->hooks().post.add([fn](TensorList& in, const TensorList& out) {
+      Scope scope(fn->env());
+      napi_value r = call_js(*fn, {wrap_list(fn->env(), TensorList(in)), wrap_list(fn->env(), TensorList(out))});
+      if (is_nullish(fn->env(), r)) return false;
+      in = unwrap_list(fn->env(), r);
+      return true;
+    })));
+  });
+}
+napi_value node_register_prehook(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Ref<Node> n = unwrap_node(env, a.v[0]);
+    auto fn = std::make_shared<JsRef>(env, a.v[1]);
+    return from_int(env, static_cast<int64_t>(n->hooks().pre.add([fn](TensorList& out) {
+      Scope scope(fn->env());
+      napi_value r = call_js(*fn, {wrap_list(fn->env(), TensorList(out))});
+      if (is_nullish(fn->env(), r)) return false;
+      out = unwrap_list(fn->env(), r);
+      return true;
+    })));
+  });
+}
+napi_value node_remove_hook(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Ref<Node> n = unwrap_node(env, a.v[0]);
+    const auto id = static_cast<uint64_t>(get_int(env, a.v[1]));
+    n->hooks().post.remove(id);
+    n->hooks().pre.remove(id);
+    return undefined(env);
+  });
+}
+
+// A node whose backward is JavaScript (autograd.Function).
+class JsNode final : public Node {
+ public:
+  JsNode(const char* name, napi_env env, napi_value fn) : Node(name), fn_(env, fn) {}
+  TensorList apply(TensorList&& grads, const std::vector<bool>& needed) override {
+    napi_env env = fn_.env();
+    Scope scope(env);
+    napi_value flags;
+    check(env, napi_create_array_with_length(env, needed.size(), &flags));
+    for (size_t i = 0; i < needed.size(); ++i) check(env, napi_set_element(env, flags, static_cast<uint32_t>(i), from_bool(env, needed[i])));
+    return unwrap_list(env, call_js(fn_, {wrap_list(env, std::move(grads)), flags}));
+  }
+  void release_saved() override {
+    napi_env env = fn_.env();
+    Scope scope(env);
+    napi_value null;
+    check(env, napi_get_null(env, &null));
+    call_js(fn_, {null});  // tells the context to drop what it saved
+  }
+
+ private:
+  JsRef fn_;
+};
+
+// attach_custom(name, inputs (null where not a tensor), outputs, fn(grads | null, needed)): makes `outputs` results of a custom function.
+napi_value attach_custom(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const std::string name = get_string(env, a.v[0]);
+    const TensorList inputs = unwrap_list(env, a.v[1]), outputs = unwrap_list(env, a.v[2]);
+    Ref<Node> node(new JsNode(name.c_str(), env, a.v[3]));
+    for (const Tensor& t : inputs) node->edges.push_back(t ? gradient_edge(t) : Edge{});
+    for (const Tensor& t : outputs) {
+      const uint32_t nr = node->add_output(t);
+      if (!t.is_floating_point()) continue;
+      if (t.is_view()) t.impl()->view_kind = ViewKind::kCustomFunction;
+      set_history(t, node, nr);
+      t.impl()->view_version = t.version();
+    }
+    return undefined(env);
+  });
+}
+
+// mark_in_place(tensor): a custom function wrote it.
+napi_value mark_in_place(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    unwrap(env, a.v[0]).bump_version();
+    return undefined(env);
+  });
+}
+
+// alias(tensor): another tensor on the same memory and version counter, without history.
+napi_value alias(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Tensor t = unwrap(env, a.v[0]);
+    return wrap(env, alias_of(t, t.sizes(), t.strides(), t.storage_offset()));
+  });
+}
+
+napi_value live_nodes(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return from_int(env, Node::live_count()); });
+}
+
+}  // namespace
+
+void init_autograd(napi_env env, napi_value exports) {
+  SC_DEFINE(backward);
+  SC_DEFINE(grad_of);
+  SC_DEFINE(set_grad_enabled);
+  SC_DEFINE(is_grad_enabled);
+  SC_DEFINE(set_inference_mode);
+  SC_DEFINE(is_inference_mode_enabled);
+  SC_DEFINE(register_hook);
+  SC_DEFINE(remove_hook);
+  SC_DEFINE(register_post_accumulate_grad_hook);
+  SC_DEFINE(node_name);
+  SC_DEFINE(node_next);
+  SC_DEFINE(node_variable);
+  SC_DEFINE(node_id);
+  SC_DEFINE(node_register_hook);
+  SC_DEFINE(node_register_prehook);
+  SC_DEFINE(node_remove_hook);
+  SC_DEFINE(attach_custom);
+  SC_DEFINE(mark_in_place);
+  SC_DEFINE(alias);
+  SC_DEFINE(live_nodes);
+}
+
+}  // namespace sconce::binding

@@ -1,0 +1,204 @@
+// How an operator states its derivative.
+//
+//   Tensor mul(const Tensor& a, const Tensor& b) {
+//     Tensor y = binary(SC_MUL, a, b);
+//     return differentiable("MulBackward0", y)
+//         .wrt(a, [b = saved(b)](const Tensor& g) { return mul(g, b()); })
+//         .wrt(b, [a = saved(a)](const Tensor& g) { return mul(g, a()); });
+//   }
+//
+// A formula is written in differentiable operators, so higher derivatives come for free. It is kept, with what it
+// saved, only if its input needs a gradient. It need not sum a broadcast gradient down, cast it, or test it for
+// absence: the engine does (csrc/autograd/engine.cc). `saved(y)` of the operator's own output makes no cycle.
+#pragma once
+#include <cstddef>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "graph.h"
+
+namespace sconce {
+
+// A tensor kept for the backward pass, with the version it had. Calling it gives the tensor back, or throws when it
+// was written in place since or was freed by an earlier backward.
+class SavedTensor {
+ public:
+  SavedTensor() = default;
+  Tensor operator()() const;
+  bool has_value() const { return static_cast<bool>(impl_); }
+
+ private:
+  friend SavedTensor saved(const Tensor& t);
+  Ref<TensorImpl> impl_;
+  uint32_t version_ = 0;
+  uint16_t output_nr_ = 0;
+  bool is_output_ = false;
+  bool was_defined_ = false;
+};
+SavedTensor saved(const Tensor& t);
+std::vector<SavedTensor> saved(const TensorList& ts);
+
+// Move-only callable with room for a typical closure inside.
+template <class Sig>
+class Formula;
+template <class R, class... A>
+class Formula<R(A...)> {
+ public:
+  Formula() = default;
+  template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, Formula>>>
+  Formula(F&& f) {  // NOLINT: implicit
+    using D = std::decay_t<F>;
+    if constexpr (sizeof(D) <= kInline && alignof(D) <= alignof(std::max_align_t)) {
+      new (buf_) D(std::forward<F>(f));
+      call_ = [](void* p, A... a) -> R { return (*static_cast<D*>(p))(std::forward<A>(a)...); };
+      manage_ = [](void* from, void* to) {
+        auto* d = static_cast<D*>(from);
+        if (to) new (to) D(std::move(*d));
+        d->~D();
+      };
+    } else {
+      *reinterpret_cast<D**>(buf_) = new D(std::forward<F>(f));
+      call_ = [](void* p, A... a) -> R { return (**static_cast<D**>(p))(std::forward<A>(a)...); };
+      manage_ = [](void* from, void* to) {
+        if (to) *static_cast<D**>(to) = *static_cast<D**>(from);
+        else delete *static_cast<D**>(from);
+      };
+    }
+  }
+  Formula(Formula&& o) noexcept { take(o); }
+  Formula& operator=(Formula&& o) noexcept {
+    if (this != &o) {
+      reset();
+      take(o);
+    }
+    return *this;
+  }
+  ~Formula() { reset(); }
+  explicit operator bool() const { return call_ != nullptr; }
+  R operator()(A... a) { return call_(buf_, std::forward<A>(a)...); }
+  void reset() {
+    if (manage_) manage_(buf_, nullptr);
+    manage_ = nullptr;
+    call_ = nullptr;
+  }
+
+ private:
+  void take(Formula& o) {
+    call_ = o.call_;
+    manage_ = o.manage_;
+    if (manage_) manage_(o.buf_, buf_);
+    o.call_ = nullptr;
+    o.manage_ = nullptr;
+  }
+  static constexpr size_t kInline = 80;
+  R (*call_)(void*, A...) = nullptr;
+  void (*manage_)(void*, void*) = nullptr;
+  alignas(std::max_align_t) unsigned char buf_[kInline];
+};
+
+using GradFormula = Formula<Tensor(const Tensor&)>;
+// Shared backward: all output gradients in (undefined where none), one gradient per input out; `needed[i]` says which are wanted.
+using GradsFormula = Formula<TensorList(const TensorList& grads, const std::vector<bool>& needed)>;
+
+class FormulaNode final : public Node {
+ public:
+  using Node::Node;
+  TensorList apply(TensorList&& grads, const std::vector<bool>& needed) override;
+  void release_saved() override;
+  struct Slot {
+    GradFormula formula;
+    bool holds_saved = false;
+    bool released = false;
+  };
+  std::vector<Slot> slots;  // one per edge, unless `shared` is set
+  GradsFormula shared;
+  bool shared_holds_saved = false, shared_released = false;
+};
+
+class DifferentiableBuilder {
+ public:
+  DifferentiableBuilder(const char* name, const Tensor* outputs, int n);
+  ~DifferentiableBuilder() { thread_state().builder = previous_; }
+  DifferentiableBuilder(const DifferentiableBuilder&) = delete;
+
+  // States the derivative with respect to `input` (which may be undefined or need no gradient: then the formula is dropped).
+  template <class F>
+  DifferentiableBuilder& wrt(const Tensor& input, F&& formula) {
+    if (active_ && input.requires_grad()) add(input, GradFormula(std::forward<F>(formula)));
+    else skip();
+    return *this;
+  }
+  // One formula for several inputs and any number of outputs.
+  template <class F>
+  DifferentiableBuilder& wrt_all(const TensorList& inputs, F&& formula) {
+    if (active_ && any_requires_grad(inputs)) add_shared(inputs, GradsFormula(std::forward<F>(formula)));
+    return *this;
+  }
+  operator Tensor() {  // NOLINT: ends the statement
+    finish();
+    return outputs_[0];
+  }
+  void finish();  // for several outputs
+
+  bool is_output(const TensorImpl* t) const;
+  uint32_t output_number(const TensorImpl* t) const;
+
+ private:
+  static bool any_requires_grad(const TensorList& ts);
+  void ensure_node();
+  void add(const Tensor& input, GradFormula&& f);
+  void add_shared(const TensorList& inputs, GradsFormula&& f);
+  void skip() {
+    if (node_) {
+      node_->edges.emplace_back();
+      node_->slots.emplace_back();
+    } else {
+      ++skipped_;
+    }
+    saved_before_ = thread_state().saved_count;
+  }
+  const char* name_;
+  const Tensor* outputs_;
+  int n_;
+  int skipped_ = 0;
+  bool active_;
+  uint32_t saved_before_;
+  Ref<FormulaNode> node_;
+  const DifferentiableBuilder* previous_;
+};
+
+// `y` (or several outputs) is the operator's result, without history. Only floating outputs take part.
+inline DifferentiableBuilder differentiable(const char* name, const Tensor& y) { return {name, &y, 1}; }
+inline DifferentiableBuilder differentiable(const char* name, const TensorList& ys) {
+  return {name, ys.data(), static_cast<int>(ys.size())};
+}
+
+// ---- in-place operators and views (in_place.cc, view.cc) ----
+
+// Runs `compute` (an out-of-place operator on `self`) and writes its result into `self`, with all of PyTorch's rules:
+// leaf and view checks, version bump, history rebased through the base of a view.
+// `direct`: the computation is one element-wise kernel that may write straight into `self` (no gradient is wanted).
+Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct = false);
+// Throws PyTorch's text when `self` may not be written in place.
+void check_in_place(const Tensor& self);
+
+// While an in-place operator computes: tells element-wise kernels that they may write straight into `self`,
+// and keeps the values of `self` that formulas save.
+class InPlaceScope {
+ public:
+  explicit InPlaceScope(const Tensor& self);
+  ~InPlaceScope();
+  InPlaceScope(const InPlaceScope&) = delete;
+  Tensor self;
+  std::vector<Ref<TensorImpl>> kept;          // aliases of the old self that formulas saved
+  std::vector<Ref<TensorImpl>> kept_outputs;  // aliases of results that formulas saved
+  bool direct = false;  // the first element-wise kernel may write into `self`
+  InPlaceScope* previous;
+};
+
+// A view of `base` with new geometry: shares storage and version counter, remembers its base. Has no history yet:
+// the view operator adds it with differentiable().
+Tensor make_view(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset, ViewKind kind = ViewKind::kDefault);
+
+}  // namespace sconce

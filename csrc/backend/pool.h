@@ -1,0 +1,6 @@
+#pragma once
+#include "common.h"
+
+typedef struct ScPoolKernels {
+  void* reserved;
+} ScPoolKernels;

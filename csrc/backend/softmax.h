@@ -1,0 +1,6 @@
+#pragma once
+#include "common.h"
+
+typedef struct ScSoftmaxKernels {
+  void* reserved;
+} ScSoftmaxKernels;

@@ -1,0 +1,28 @@
+// The thread pool's face: sizing, and a parallel loop. The pool is OpenMP's, shared with oneDNN.
+#pragma once
+#include <cstdint>
+
+namespace sconce {
+
+int num_threads();
+void set_num_threads(int n);
+// Threads this process may really use: the affinity mask and the cgroup's CPU quota, whichever is less.
+int available_cpus();
+
+namespace detail {
+void parallel_run(int64_t begin, int64_t end, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context);
+}
+
+// Calls body(from, to) over pieces of [begin, end), each of at least `grain`; on the calling thread alone when small.
+template <class F>
+void parallel_for(int64_t begin, int64_t end, int64_t grain, const F& body) {
+  if (end - begin <= grain) {
+    if (begin < end) body(begin, end);
+    return;
+  }
+  detail::parallel_run(
+      begin, end, grain, [](void* f, int64_t a, int64_t b) { (*static_cast<const F*>(f))(a, b); },
+      const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+}  // namespace sconce

@@ -1,0 +1,42 @@
+// What an operator call looks up about its thread: grad mode and friends, in one thread-local block.
+#pragma once
+#include <cstdint>
+
+#include "dtype.h"
+
+namespace sconce {
+
+class DifferentiableBuilder;
+class InPlaceScope;
+class Node;
+
+struct ThreadState {
+  bool grad_enabled = true;
+  bool inference_mode = false;
+  bool anomaly_mode = false;
+  bool anomaly_check_nan = true;
+  DType default_dtype = DType::kFloat32;
+  uint32_t saved_count = 0;               // bumped by every saved(): tells the builder which formulas hold tensors
+  const DifferentiableBuilder* builder = nullptr;
+  InPlaceScope* in_place = nullptr;
+  Node* running_node = nullptr;           // the node whose formula is being evaluated
+  uint64_t next_sequence_nr = 0;
+};
+
+// Initial-exec TLS: one load from the thread pointer instead of a call, on the path of every operator.
+extern __thread ThreadState t_state __attribute__((tls_model("initial-exec")));
+inline ThreadState& thread_state() { return t_state; }
+
+struct GradModeGuard {
+  explicit GradModeGuard(bool enabled) : saved_(thread_state().grad_enabled) { thread_state().grad_enabled = enabled; }
+  ~GradModeGuard() { thread_state().grad_enabled = saved_; }
+  GradModeGuard(const GradModeGuard&) = delete;
+
+ private:
+  bool saved_;
+};
+struct NoGradGuard : GradModeGuard {
+  NoGradGuard() : GradModeGuard(false) {}
+};
+
+}  // namespace sconce

@@ -1,0 +1,15 @@
+// Calls into the reduction kernel: which dimensions, which output. Used by every reducing operator.
+#pragma once
+#include "../core/tensor.h"
+
+namespace sconce::ops {
+
+// Normalises a dim argument: absent or empty means all dimensions. Throws PyTorch's texts.
+Dims reduce_dims(const Tensor& self, const Dims* dims);
+Dims reduced_shape(const Dims& sizes, const Dims& dims, bool keepdim);
+// out (and out2) have the kept shape; no autograd. `p` as in backend/reduce.h.
+Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim, DType out_dtype, double p = 0, Tensor* out2 = nullptr);
+// g, reduced over `dims` without keepdim unless `keepdim`, with those dimensions put back as size 1.
+Tensor restore_dims(const Tensor& g, const Dims& dims, int ndim, bool keepdim);
+
+}  // namespace sconce::ops

@@ -1,0 +1,127 @@
+// Loads the native addon: a prebuilt binary or a local build, whichever node-gyp-build finds.
+import { join } from 'node:path';
+import load from 'node-gyp-build';
+
+/** An opaque reference to a native tensor. */
+export type Handle = { readonly __tensor: unique symbol };
+/** An opaque reference to a node of the autograd graph. */
+export type NodeHandle = { readonly __node: unique symbol };
+/** An opaque reference to a random generator. */
+export type GeneratorHandle = { readonly __generator: unique symbol };
+
+export type NativeFunction = (...args: unknown[]) => unknown;
+export interface RegistryRow {
+  key: string;
+  signature: string;
+  flags: number;
+  doc: string;
+}
+
+export interface Native {
+  op(key: string, inPlace?: boolean): NativeFunction | undefined;
+  registry(): RegistryRow[];
+
+  shape(t: Handle): number[];
+  stride(t: Handle): number[];
+  numel(t: Handle): number;
+  dim(t: Handle): number;
+  dtype(t: Handle): number;
+  device(t: Handle): string;
+  storage_offset(t: Handle): number;
+  data_ptr(t: Handle): number;
+  impl_id(t: Handle): number;
+  storage_bytes(t: Handle): number;
+  requires_grad(t: Handle): boolean;
+  is_leaf(t: Handle): boolean;
+  is_inference(t: Handle): boolean;
+  grad(t: Handle): Handle | null;
+  grad_fn(t: Handle): NodeHandle | null;
+  output_nr(t: Handle): number;
+  version(t: Handle): number;
+  base(t: Handle): Handle | null;
+  detach(t: Handle): Handle;
+  data(t: Handle): Handle;
+  retains_grad(t: Handle): boolean;
+  is_contiguous(t: Handle, format?: number): boolean;
+  set_requires_grad(t: Handle, v: boolean): void;
+  set_grad(t: Handle, g: Handle | null): void;
+  set_data(t: Handle, v: Handle): void;
+  detach_(t: Handle): void;
+  retain_grad(t: Handle): void;
+  dispose(t: Handle): void;
+
+  from_bytes(a: ArrayBufferView, dtype: number, shape: number[]): Handle;
+  share_bytes(a: ArrayBufferView, dtype: number, shape: number[]): Handle;
+  read_into(t: Handle, a: ArrayBufferView): void;
+  raw_bytes_into(t: Handle, a: Uint8Array): void;
+  item(t: Handle): number | bigint | boolean;
+
+  backward(
+    roots: Handle[],
+    grads: (Handle | null)[],
+    inputs: Handle[],
+    retainGraph: boolean,
+    createGraph: boolean,
+  ): void;
+  grad_of(
+    outputs: Handle[],
+    grads: (Handle | null)[],
+    inputs: Handle[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): (Handle | null)[];
+  set_grad_enabled(v: boolean): boolean;
+  is_grad_enabled(): boolean;
+  set_inference_mode(v: boolean): boolean;
+  is_inference_mode_enabled(): boolean;
+  register_hook(t: Handle, fn: (g: Handle) => Handle | null | undefined): number;
+  remove_hook(t: Handle, id: number): void;
+  register_post_accumulate_grad_hook(t: Handle, fn: (t: Handle) => void): number;
+  node_name(n: NodeHandle): string;
+  node_next(n: NodeHandle): [NodeHandle | null, number][];
+  node_variable(n: NodeHandle): Handle | null;
+  node_id(n: NodeHandle): number;
+  node_register_hook(
+    n: NodeHandle,
+    fn: (gradInputs: (Handle | null)[], gradOutputs: (Handle | null)[]) => (Handle | null)[] | null | undefined,
+  ): number;
+  node_register_prehook(
+    n: NodeHandle,
+    fn: (gradOutputs: (Handle | null)[]) => (Handle | null)[] | null | undefined,
+  ): number;
+  node_remove_hook(n: NodeHandle, id: number): void;
+  attach_custom(
+    name: string,
+    inputs: (Handle | null)[],
+    outputs: Handle[],
+    fn: (grads: (Handle | null)[] | null, needed: boolean[]) => (Handle | null)[] | undefined,
+  ): void;
+  mark_in_place(t: Handle): void;
+  alias(t: Handle): Handle;
+  live_nodes(): number;
+
+  new_generator(): GeneratorHandle;
+  manual_seed(seed: number | bigint, g?: GeneratorHandle | null): void;
+  initial_seed(g?: GeneratorHandle | null): bigint;
+  seed(g?: GeneratorHandle | null): bigint;
+  get_rng_state(g?: GeneratorHandle | null): Handle;
+  set_rng_state(state: Handle, g?: GeneratorHandle | null): void;
+
+  get_num_threads(): number;
+  set_num_threads(n: number): void;
+  get_default_dtype(): number;
+  set_default_dtype(code: number): void;
+  memory_stats(device: string): Record<string, number>;
+  reset_peak_memory_stats(device: string): void;
+  empty_cache(device: string): void;
+  synchronize(device: string): void;
+  cuda_unavailable_reason(): string | null;
+  cuda_device_count(): number;
+  device_label(device: string): string;
+  normal_device(device: string): string;
+  promote_types(a: number, b: number): number;
+  result_type(a: unknown, b: unknown): number;
+}
+
+export const native = load(join(__dirname, __dirname.endsWith('cjs') ? '../..' : '..')) as Native;
