@@ -124,4 +124,18 @@ export interface Native {
   result_type(a: unknown, b: unknown): number;
 }
 
-export const native = load(join(__dirname, __dirname.endsWith('cjs') ? '../..' : '..')) as Native;
+function loadAddon(): Native {
+  const root = join(__dirname, __dirname.endsWith('cjs') ? '../..' : '..');
+  try {
+    return load(root) as Native;
+  } catch (error) {
+    const platform = `${process.platform}-${process.env.npm_config_arch ?? process.arch}`;
+    throw new Error(
+      `sconce: no native binary for ${platform} could be loaded: ${(error as Error).message.split('\n')[0]}\n` +
+        'Build one with `npx sconce-build`; it needs CMake 3.20 or later and a C++17 compiler.',
+      { cause: error },
+    );
+  }
+}
+
+export const native = loadAddon();

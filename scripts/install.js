@@ -58,7 +58,6 @@ function build(dir, options) {
   if (!fs.existsSync(cache)) {
     configure.push(
       '-DCMAKE_BUILD_TYPE=Release',
-      `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${path.join(dir, 'Release')}`,
       `-DCMAKE_CUDA_ARCHITECTURES=${cudaArchitecture()}`,
       '-DSCONCE_TESTS=OFF',
     );

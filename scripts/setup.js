@@ -101,7 +101,7 @@ function setup({ forTests = false } = {}) {
   installSystemPackages(forTests ? { ...BUILD_PACKAGES, ...TEST_PACKAGES } : BUILD_PACKAGES);
   // The addon is built in a step of its own, whose failure then says what failed.
   if (!areNodeModulesFresh()) run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
-  const options = forTests ? ['-DSCONCE_TESTS=ON', '-DCMAKE_EXPORT_COMPILE_COMMANDS=ON'] : [];
+  const options = forTests ? ['-DSCONCE_TESTS=ON'] : [];
   run(process.execPath, ['scripts/install.js', '--from-source', ...options]);
   if (!isDistFresh()) run(process.execPath, ['scripts/build-ts.js']);
 }
