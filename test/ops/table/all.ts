@@ -5,7 +5,7 @@ import { conv, pool } from './conv';
 import { convert, creation, random } from './creation';
 import { index, sort } from './index';
 import { matmul } from './matmul';
-import { attention, dropout, loss, norm, softmax } from './neural';
+import { attention, dropout, group_norm, loss, norm, rnn, softmax } from './neural';
 import { reduce, scan } from './reduce';
 import { join, shape } from './shape';
 import type { Row } from './spec';
@@ -24,10 +24,11 @@ export const families: Record<string, Row[]> = {
   join,
   loss,
   matmul,
-  norm,
+  norm: [...norm, ...group_norm],
   pool,
   random,
   reduce,
+  rnn,
   scan,
   shape,
   softmax,

@@ -130,6 +130,24 @@ export const binary: Row[] = [
   ),
   row('maximum', [...binary_samples(), ...promotion_samples()]),
   row('minimum', [...binary_samples(), ...promotion_samples()]),
+  row('true_divide', [...binary_samples({}, positive), ...scalar_samples()]),
+  row(
+    'floor_divide',
+    [...binary_samples({}, positive), call(t([2, 3]), 2), call(t([2, 3]), t([3], { lo: -3.9, hi: -0.2 }))],
+    {
+      errors: [call(t([2], { dtype: 'int64' }), t([2], { dtype: 'int64', data: [0, 1] }))],
+    },
+  ),
+  row('fmax', binary_samples()),
+  row('fmin', binary_samples()),
+  row('atan2', binary_samples()),
+  row('hypot', binary_samples()),
+  row('copysign', [...binary_samples(), call(t([2, 3]), -1)]),
+  row('xlogy', [...binary_samples({}, positive), call(t([2, 3]), 2), call(2, t([2, 3], positive))]),
+  row('logaddexp', binary_samples()),
+  ...['bitwise_and', 'bitwise_or', 'bitwise_xor'].map((name) =>
+    row(name, [...binary_samples(), call(t([2, 3]), 3)]),
+  ),
   row('logical_and', binary_samples()),
   row('logical_or', binary_samples()),
   row('logical_xor', binary_samples()),
@@ -143,7 +161,9 @@ const ties: Sample[] = [
 const compared = [...binary_samples(), ...scalar_samples(), ...promotion_samples(), ...ties];
 
 export const compare: Row[] = [
-  ...['eq', 'ne', 'lt', 'le', 'gt', 'ge'].map((name) => row(name, compared, { errors: [mismatch] })),
+  ...['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'not_equal', 'less', 'less_equal', 'greater', 'greater_equal'].map(
+    (name) => row(name, compared, { errors: [mismatch] }),
+  ),
   row('isclose', [
     ...binary_samples(),
     call(t([3], { data: [1, 2, 3] }), t([3], { data: [1, 2.00001, 3.1] })),

@@ -51,6 +51,14 @@ export const conv: Row[] = [
     },
   ),
   row(
+    'conv_transpose1d',
+    [call(t([1, 2, 4]), t([2, 3, 3])), call(t([2, 2, 3]), t([2, 2, 2]), t([2]), 2, 1, 1)],
+    {
+      python: 'F.conv_transpose1d',
+      ...summed,
+    },
+  ),
+  row(
     'conv_transpose2d',
     [
       call(t([1, 2, 3, 3]), t([2, 3, 2, 2])),
@@ -71,6 +79,11 @@ export const conv: Row[] = [
 ];
 
 export const pool: Row[] = [
+  row('max_pool1d', [call(t([1, 2, 6]), 2), call(t([2, 5]), 3, 2, 1)], { python: 'F.max_pool1d' }),
+  row('avg_pool1d', [call(t([1, 2, 6]), 2), call(t([2, 5]), 3, 2, 1)], { python: 'F.avg_pool1d' }),
+  row('adaptive_avg_pool1d', [call(t([1, 2, 6]), 2), call(t([2, 5]), 3)], {
+    python: 'F.adaptive_avg_pool1d',
+  }),
   row(
     'max_pool2d',
     [

@@ -127,6 +127,7 @@ export const convert: Row[] = [
   ...['float', 'double', 'half', 'bfloat16', 'long', 'int', 'short', 'char', 'byte', 'bool'].map((name) =>
     row(name, [call(t([2, 3])), call(t([]))], { python: `lambda x: x.${name}()` }),
   ),
+  row('type_as', [call(t([2, 3]), t([1], { dtype: 'float64', grad: false }))]),
   row('clone', [call(t([2, 3])), call(t([])), call(t([0]))]),
   row('contiguous', [call(t([2, 3])), call(t([]))]),
   row('detach', [call(t([2, 3]))]),

@@ -93,6 +93,16 @@ export const matmul: Row[] = [
     ],
     { errors: [call(t([2, 2, 2], f32), t([2, 2, 3], f32), t([2, 2, 3], f32))] },
   ),
+  row('addmv', [call(t([2]), t([2, 3]), t([3])), kwcall([t([2]), t([2, 3]), t([3])], { beta: 2, alpha: 3 })]),
+  row('inner', [call(t([3]), t([3])), call(t([2, 3]), t([4, 3])), call(t([2, 3]), t([]))]),
+  row('vdot', [call(t([3]), t([3]))]),
+  row('tensordot', [
+    call(t([2, 3]), t([3, 2]), 1),
+    call(t([2, 3, 4]), t([4, 3, 2]), [
+      [1, 2],
+      [1, 0],
+    ]),
+  ]),
   row('outer', [call(t([2]), t([3])), call(t([0]), t([3]))], { errors: [call(t([2, 2], f32), t([3], f32))] }),
   row(
     'einsum',

@@ -1,4 +1,16 @@
-import { bools, call, dtype, float_dtypes, ints, kwcall, row, t, type Row, type Sample } from './spec';
+import {
+  bools,
+  call,
+  dtype,
+  float_dtypes,
+  ints,
+  kwcall,
+  row,
+  t,
+  type Row,
+  type Sample,
+  type TensorSpec,
+} from './spec';
 
 const f32 = { dtype: 'float32' } as const;
 const f64 = { dtype: 'float64' } as const;
@@ -29,6 +41,7 @@ const only_floats = { errors: [call(t([2], f32), 1)] };
 export const softmax: Row[] = [
   row('softmax', [...over_dim, kwcall([t([2, 3]), 1], { dtype: dtype('float64') })], only_floats),
   row('log_softmax', over_dim, only_floats),
+  row('softmin', [call(t([2, 3]), 1), call(t([2, 3]), 0)], { python: 'F.softmin' }),
 ];
 
 const reductions = ['mean', 'sum', 'none'];
@@ -178,6 +191,16 @@ export const norm: Row[] = [
   ),
 ];
 
+export const group_norm: Row[] = [
+  row('group_norm', [call(t([2, 4]), 2), call(t([2, 4, 3]), 2, t([4]), t([4])), call(t([1, 4, 2, 2]), 1)], {
+    python: 'F.group_norm',
+    errors: [call(t([2, 3], f32), 2)],
+  }),
+  row('instance_norm', [call(t([2, 2, 3])), kwcall([t([1, 2, 2, 2])], { weight: t([2]), bias: t([2]) })], {
+    python: 'F.instance_norm',
+  }),
+];
+
 export const attention: Row[] = [
   row(
     'scaled_dot_product_attention',
@@ -214,4 +237,29 @@ export const dropout: Row[] = [
     ],
     { python: 'F.dropout', errors: [call(t([2], f32), -0.1), call(t([2], f32), 1.5)] },
   ),
+];
+
+/** Input [T, N, I] (or [N, T, I]), h0 and c0, and per layer and direction w_ih, w_hh, b_ih, b_hh. */
+function lstm_call(layers: number, directions: number, biases: boolean, batch_first: boolean): Sample {
+  const [I, H, N, T] = [2, 2, 2, 3];
+  const weights = Array.from({ length: layers }, (_, layer) =>
+    Array.from({ length: directions }, () => {
+      const width = layer === 0 ? I : H * directions;
+      const shapes = [[4 * H, width], [4 * H, H], ...(biases ? [[4 * H], [4 * H]] : [])];
+      return shapes.map((shape) => t(shape, { lo: -1, hi: 1 }));
+    }),
+  ).flat(2);
+  const state = (): TensorSpec => t([layers * directions, N, H]);
+  const input = t(batch_first ? [N, T, I] : [T, N, I]);
+  const args = [input, [state(), state()], weights, biases, layers, 0, true, directions === 2, batch_first];
+  return { args, dtypes: ['float32', 'float64', 'bfloat16'] };
+}
+
+export const rnn: Row[] = [
+  row('lstm', [
+    lstm_call(1, 1, true, false),
+    lstm_call(1, 1, false, true),
+    lstm_call(2, 1, true, false),
+    lstm_call(1, 2, true, true),
+  ]),
 ];

@@ -129,6 +129,35 @@ export const reduce: Row[] = [
     ],
     { errors: [call(t([2, 3], f32), 2, 2)] },
   ),
+  row('nansum', [...over_dims(), ...infinities, ...with_dtype(t([2, 3]))]),
+  row('nanmean', [...over_dims(), ...infinities]),
+  row(
+    'aminmax',
+    [
+      call(t([2, 3])),
+      kwcall([t([2, 3])], { dim: 1 }),
+      kwcall([t([2, 3])], { dim: 0, keepdim: true }),
+      ...infinities.map(({ args, ...rest }) => ({ ...rest, args: args.slice(0, 1) })),
+    ],
+    {
+      errors: [call(t([0], f32))],
+    },
+  ),
+  ...['var_mean', 'std_mean'].map((name) =>
+    row(name, [
+      call(t([2, 3])),
+      call(t([2, 3]), 1),
+      kwcall([t([2, 3])], { dim: 0, correction: 0, keepdim: true }),
+      kwcall([t([2, 3])], { unbiased: false }),
+    ]),
+  ),
+  row('median', [
+    call(t([5])),
+    call(t([2, 4])),
+    call(t([2, 4]), 1),
+    call(t([3, 4]), 0, true),
+    ...infinities.slice(0, 1),
+  ]),
   row('logsumexp', [
     call(t([2, 3]), 1),
     call(t([2, 3]), [0, 1]),
@@ -149,6 +178,26 @@ export const reduce: Row[] = [
 ];
 
 export const scan: Row[] = [
+  row(
+    'cumprod',
+    [
+      call(t([2, 3]), 0),
+      call(t([2, 3]), 1),
+      call(t([2, 3], { data: [1, 0, 2, 3, 4, 5] }), 1),
+      call(t([]), 0),
+      call(t([0]), 0),
+      ...infinities,
+    ],
+    {
+      errors: [out_of_range],
+    },
+  ),
+  row('cummax', [call(t([2, 3]), 0), call(t([2, 3]), 1), call(t([]), 0), call(t([0]), 0), ...infinities], {
+    errors: [out_of_range],
+  }),
+  row('cummin', [call(t([2, 3]), 0), call(t([2, 3]), 1), call(t([]), 0), call(t([0]), 0), ...infinities], {
+    errors: [out_of_range],
+  }),
   row(
     'cumsum',
     [

@@ -93,6 +93,11 @@ export const shape: Row[] = [
     python: 'lambda x, *a: x.unfold(*a)',
     errors: [call(t([3], f32), 0, 4, 1), call(t([3], f32), 0, 2, 0)],
   }),
+  row('swapaxes', [call(x, 0, 2), call(x, -1, 1)]),
+  row('swapdims', [call(x, 0, 2)]),
+  row('moveaxis', [call(x, 0, 2)]),
+  row('reshape_as', [call(t([2, 3]), t([3, 2], { grad: false }))]),
+  row('ravel', [call(x), call(t([]))]),
   row('view_as', [call(t([2, 3]), t([3, 2], { grad: false }))]),
   row('repeat', [call(t([2, 3]), 2, 1), call(t([3]), 2, 2), call(t([2]), [0]), call(t([]), 3)], {
     errors: [call(bad, 2)],

@@ -19,6 +19,8 @@ export const ternary: Row[] = [
     ],
     { errors: [call(t([2], f32))] },
   ),
+  row('clamp_min', [call(t([2, 3]), 0.3), call(t([2, 3]), 1), call(t([2, 3]), t([3]))]),
+  row('clamp_max', [call(t([2, 3]), 0.3), call(t([2, 3]), 1), call(t([2, 3]), t([3]))]),
   row(
     'where',
     [
