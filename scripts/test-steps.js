@@ -118,10 +118,13 @@ async function clangTidy() {
   );
   const files = sourceFiles('csrc/*.cc', 'binding/*.cc').filter((file) => compiled.has(file));
   if (files.length === 0) throw new Error('build/compile_commands.json names none of the C++ files');
+  // g++ compiles with its own OpenMP header, which clang looks for last, after its own headers.
+  const openmp = execFileSync('g++', ['-print-file-name=include'], { encoding: 'utf8' }).trim();
+  const args = ['-p', 'build', '--quiet', `--extra-arg=-idirafter${openmp}`];
   let failures = 0;
   const worker = async () => {
     for (let file = files.shift(); file !== undefined; file = files.shift()) {
-      if ((await exec('clang-tidy-19', ['-p', 'build', '--quiet', file])) !== 0) failures++;
+      if ((await exec('clang-tidy-19', [...args, file])) !== 0) failures++;
     }
   };
   const total = files.length;
