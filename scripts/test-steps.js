@@ -208,7 +208,10 @@ module.exports = [
     about: 'ThreadSanitizer: C++ tests',
     run: async (ci) => {
       await cmakeBuild('build-tsan', ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DSCONCE_SANITIZE=thread']);
-      return ctest(ci, 'tsan-core', 'build-tsan', { env: { TSAN_OPTIONS: 'halt_on_error=1' } });
+      // ThreadSanitizer cannot see how libgomp synchronises; what is under test is the locking of our own threads.
+      return ctest(ci, 'tsan-core', 'build-tsan', {
+        env: { TSAN_OPTIONS: 'halt_on_error=1', OMP_NUM_THREADS: '1' },
+      });
     },
   },
 ];
