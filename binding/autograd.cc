@@ -182,6 +182,11 @@ class JsNode final : public Node {
     napi_value flags;
     check(env, napi_create_array_with_length(env, needed.size(), &flags));
     for (size_t i = 0; i < needed.size(); ++i) check(env, napi_set_element(env, flags, static_cast<uint32_t>(i), from_bool(env, needed[i])));
+    struct Running {
+      Node* before = thread_state().running_node;
+      explicit Running(Node* n) { thread_state().running_node = n; }
+      ~Running() { thread_state().running_node = before; }
+    } running(this);
     return unwrap_list(env, call_js(fn_, {wrap_list(env, std::move(grads)), flags}));
   }
   void release_saved() override {
@@ -233,6 +238,17 @@ napi_value alias(napi_env env, napi_callback_info info) {
   });
 }
 
+// with_history_of_running_node(alias, output number): inside a custom backward, an output that forward saved, with its history.
+napi_value with_history_of_running_node(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Tensor t = unwrap(env, a.v[0]);
+    Tensor again = alias_of(t, t.sizes(), t.strides(), t.storage_offset());
+    if (Node* n = thread_state().running_node) set_history(again, Ref<Node>(n), static_cast<uint32_t>(get_int(env, a.v[1])));
+    return wrap(env, std::move(again));
+  });
+}
+
 napi_value live_nodes(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return from_int(env, Node::live_count()); });
 }
@@ -259,6 +275,7 @@ void init_autograd(napi_env env, napi_value exports) {
   SC_DEFINE(attach_custom);
   SC_DEFINE(mark_in_place);
   SC_DEFINE(alias);
+  SC_DEFINE(with_history_of_running_node);
   SC_DEFINE(live_nodes);
 }
 

@@ -112,6 +112,35 @@ napi_value item(napi_env env, napi_callback_info info) {
   });
 }
 
+// edges(tensor, keep): every dimension longer than 2 * keep reduced to its first and last `keep` entries, for printing.
+napi_value edges(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Tensor t = unwrap(env, a.v[0]);
+    const int64_t keep = get_int(env, a.v[1]);
+    Dims shape = t.sizes();
+    std::vector<int> cut;
+    for (int i = 0; i < shape.size(); ++i)
+      if (shape[i] > 2 * keep) {
+        shape[i] = 2 * keep;
+        cut.push_back(i);
+      }
+    Tensor out = empty(shape, t.dtype(), t.device());
+    Dims block = shape;
+    for (int d : cut) block[d] = keep;
+    for (uint32_t corner = 0; corner < 1u << cut.size(); ++corner) {  // each cut dimension: its head or its tail
+      int64_t from = t.storage_offset(), to = 0;
+      for (size_t k = 0; k < cut.size(); ++k) {
+        if (!(corner >> k & 1)) continue;
+        from += (t.sizes()[cut[k]] - keep) * t.strides()[cut[k]];
+        to += keep * out.strides()[cut[k]];
+      }
+      copy_into(alias_of(out, block, out.strides(), to), alias_of(t, block, t.strides(), from));
+    }
+    return wrap(env, std::move(out));
+  });
+}
+
 }  // namespace
 
 void init_data(napi_env env, napi_value exports) {
@@ -120,6 +149,7 @@ void init_data(napi_env env, napi_value exports) {
   SC_DEFINE(read_into);
   SC_DEFINE(raw_bytes_into);
   SC_DEFINE(item);
+  SC_DEFINE(edges);
 }
 
 }  // namespace sconce::binding

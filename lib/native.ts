@@ -55,6 +55,7 @@ export interface Native {
   read_into(t: Handle, a: ArrayBufferView): void;
   raw_bytes_into(t: Handle, a: Uint8Array): void;
   item(t: Handle): number | bigint | boolean;
+  edges(t: Handle, keep: number): Handle;
 
   backward(
     roots: Handle[],
@@ -99,6 +100,7 @@ export interface Native {
   ): void;
   mark_in_place(t: Handle): void;
   alias(t: Handle): Handle;
+  with_history_of_running_node(t: Handle, output: number): Handle;
   live_nodes(): number;
 
   new_generator(): GeneratorHandle;

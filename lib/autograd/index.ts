@@ -1,0 +1,16 @@
+// torch.autograd.
+export { backward, grad, type BackwardAllOptions, type GradOptions } from './gradient';
+export { Function, FunctionCtx, once_differentiable } from './function';
+export { gradcheck, gradgradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
+export * as functional from './functional';
+export { GradFn } from './node';
+export {
+  enable_grad,
+  inference_mode,
+  is_grad_enabled,
+  is_inference_mode_enabled,
+  no_grad,
+  set_grad_enabled,
+  type ModeScope,
+} from './modes';
+export { Variable } from '../legacy';
