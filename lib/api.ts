@@ -28,7 +28,13 @@ export type { DType } from './dtype';
 export type { DeviceLike, MemoryFormat, NestedArray, Scalar, TensorData } from './types';
 export * as autograd from './autograd';
 export * as cuda from './cuda';
-export { enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled } from './autograd/modes';
+export {
+  enable_grad,
+  inference_mode,
+  is_inference_mode_enabled,
+  no_grad,
+  set_grad_enabled,
+} from './autograd/modes';
 
 export const float32 = 'float32' as const;
 export const float64 = 'float64' as const;

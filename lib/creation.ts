@@ -29,7 +29,8 @@ function shapeOf(data: unknown): number[] {
 
 function flatten(data: unknown, shape: number[], dim: number, out: unknown[]): void {
   if (dim === shape.length) {
-    if (Array.isArray(data) || isTyped(data)) throw new Error(`expected a number at dim ${dim}, but got an array`);
+    if (Array.isArray(data) || isTyped(data))
+      throw new Error(`expected a number at dim ${dim}, but got an array`);
     out.push(data);
     return;
   }
@@ -52,7 +53,8 @@ function inferDtype(flat: unknown[]): DType {
     else if (v instanceof Tensor) {
       if (v.is_floating_point()) kind = 'float';
       else if (v.dtype !== 'bool' && kind === 'bool') kind = 'int64';
-    } else if (typeof v !== 'boolean') throw new TypeError(`must be real number, not ${v === null ? 'null' : typeof v}`);
+    } else if (typeof v !== 'boolean')
+      throw new TypeError(`must be real number, not ${v === null ? 'null' : typeof v}`);
   }
   return kind === 'float' ? dtypeName(native.get_default_dtype()) : kind;
 }
@@ -90,7 +92,9 @@ function checkRange(flat: unknown[], dtype: DType): void {
   for (const v of flat) {
     const n = Number(v);
     if (n < r[0] || n > r[1] || Number.isNaN(n)) {
-      throw new Error(`value cannot be converted to type ${dtype === 'uint8' ? 'uint8_t' : `${dtype}_t`} without overflow`);
+      throw new Error(
+        `value cannot be converted to type ${dtype === 'uint8' ? 'uint8_t' : `${dtype}_t`} without overflow`,
+      );
     }
   }
 }
@@ -123,7 +127,10 @@ function check(name: string, o: object, valid: string[]): void {
  * torch.tensor([1, 2], { dtype: 'int64' })
  * ```
  */
-export function tensor(data: TensorData | Tensor, options: TensorOptions & { pin_memory?: boolean } = {}): Tensor {
+export function tensor(
+  data: TensorData | Tensor,
+  options: TensorOptions & { pin_memory?: boolean } = {},
+): Tensor {
   check('tensor', options, ['dtype', 'device', 'requires_grad', 'pin_memory']);
   let t: Tensor;
   try {
@@ -149,7 +156,10 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { pin
 }
 
 /** Like `tensor`, but gives back a tensor that already fits, history included. */
-export function as_tensor(data: TensorData | Tensor, options: Omit<TensorOptions, 'requires_grad'> = {}): Tensor {
+export function as_tensor(
+  data: TensorData | Tensor,
+  options: Omit<TensorOptions, 'requires_grad'> = {},
+): Tensor {
   if (!(data instanceof Tensor)) return tensor(data, options);
   let t = data;
   if (options.dtype) t = t.to(options.dtype);

@@ -29,7 +29,9 @@ export class Device {
     return this.text;
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.index === null ? `device(type='${this.type}')` : `device(type='${this.type}', index=${this.index})`;
+    return this.index === null
+      ? `device(type='${this.type}')`
+      : `device(type='${this.type}', index=${this.index})`;
   }
 }
 

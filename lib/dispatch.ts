@@ -29,15 +29,18 @@ export function bindOp(name: string, signatures: string[], inPlace = false): Op 
 }
 
 const isPlainObject = (v: unknown): v is Record<string, unknown> => {
-  if (typeof v !== 'object' || v === null || Array.isArray(v) || v instanceof Tensor || ArrayBuffer.isView(v)) return false;
+  if (typeof v !== 'object' || v === null || Array.isArray(v) || v instanceof Tensor || ArrayBuffer.isView(v))
+    return false;
   const proto: unknown = Object.getPrototypeOf(v);
   return proto === null || Object.getPrototypeOf(proto as object) === null;
 };
 
 const MEMORY_FORMATS: Record<string, number> = { contiguous_format: 0, preserve_format: 1, channels_last: 2 };
 
-const isInt = (v: unknown): boolean => (typeof v === 'number' && Number.isInteger(v)) || typeof v === 'bigint';
-const isNumeric = (v: unknown): boolean => typeof v === 'number' || typeof v === 'boolean' || typeof v === 'bigint';
+const isInt = (v: unknown): boolean =>
+  (typeof v === 'number' && Number.isInteger(v)) || typeof v === 'bigint';
+const isNumeric = (v: unknown): boolean =>
+  typeof v === 'number' || typeof v === 'boolean' || typeof v === 'bigint';
 
 /** Whether `v` can be given for `p`. */
 function fits(v: unknown, p: Param): boolean {
@@ -127,7 +130,13 @@ function match(o: Overload, given: unknown[], kwargs: Record<string, unknown> | 
       if (i < args.length) return { why: `${o.name}() got multiple values for argument '${p.name}'` };
       v = kwargs[p.name];
       ++used;
-    } else if (kwargs && i === 0 && p.name === 'self' && Object.hasOwn(kwargs, 'input') && args.length === 0) {
+    } else if (
+      kwargs &&
+      i === 0 &&
+      p.name === 'self' &&
+      Object.hasOwn(kwargs, 'input') &&
+      args.length === 0
+    ) {
       v = kwargs.input;
       ++used;
     }
@@ -136,15 +145,26 @@ function match(o: Overload, given: unknown[], kwargs: Record<string, unknown> | 
     }
     if (v === undefined && p.default === undefined) v = null;
     if (!fits(v, p)) {
-      return { why: `${o.name}(): argument '${p.name}' (position ${i + 1}) must be ${p.type}, not ${describe(v)}` };
+      return {
+        why: `${o.name}(): argument '${p.name}' (position ${i + 1}) must be ${p.type}, not ${describe(v)}`,
+      };
     }
     out[i] = lower(v, p);
   }
   if (kwargs) {
     const names = Object.keys(kwargs);
     if (used < names.length) {
-      const unknown = names.find((n) => !o.params.some((p) => p.name === n) && !(n === 'input' && o.params[0]?.name === 'self'));
-      if (unknown !== undefined) return { why: unknownKey(o.name, unknown, o.params.map((p) => p.name)) };
+      const unknown = names.find(
+        (n) => !o.params.some((p) => p.name === n) && !(n === 'input' && o.params[0]?.name === 'self'),
+      );
+      if (unknown !== undefined)
+        return {
+          why: unknownKey(
+            o.name,
+            unknown,
+            o.params.map((p) => p.name),
+          ),
+        };
     }
   }
   return { args: out };
@@ -154,7 +174,8 @@ export function describe(v: unknown): string {
   if (v === null || v === undefined) return 'null';
   if (v instanceof Tensor) return 'Tensor';
   if (typeof v === 'number') return Number.isInteger(v) ? 'int' : 'float';
-  if (typeof v === 'object') return Array.isArray(v) ? `array of (${v.map(describe).join(', ')})` : (v.constructor?.name ?? 'object');
+  if (typeof v === 'object')
+    return Array.isArray(v) ? `array of (${v.map(describe).join(', ')})` : (v.constructor?.name ?? 'object');
   return typeof v;
 }
 
@@ -223,7 +244,9 @@ export function callOp(op: Op, given: unknown[]): unknown {
 function combined(op: Op, args: unknown[], kwargs: Record<string, unknown> | null, why: string): string {
   if (why.includes('unexpected keyword')) return why;
   const got = [...args.map(describe), ...Object.entries(kwargs ?? {}).map(([k, v]) => `${k}=${describe(v)}`)];
-  const options = op.overloads.map((o) => ` * (${o.params.map((p) => `${p.type}${p.optional ? '?' : ''} ${p.name}`).join(', ')})`);
+  const options = op.overloads.map(
+    (o) => ` * (${o.params.map((p) => `${p.type}${p.optional ? '?' : ''} ${p.name}`).join(', ')})`,
+  );
   return (
     `${op.name}() received an invalid combination of arguments - got (${got.join(', ')}), but expected one of:\n` +
     options.join('\n')

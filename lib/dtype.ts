@@ -27,8 +27,10 @@ for (const [alias, name] of Object.entries(ALIASES)) CODES.set(alias, CODES.get(
 
 /** The native code of a dtype name; `torch.float32` is accepted as `'float32'`. Throws a TypeError for anything else. */
 export function dtypeCode(name: unknown): number {
-  const code = typeof name === 'string' ? CODES.get(name.startsWith('torch.') ? name.slice(6) : name) : undefined;
-  if (code === undefined) throw new TypeError(`dtype must be one of ${DTYPES.join(', ')}, but got ${String(name)}`);
+  const code =
+    typeof name === 'string' ? CODES.get(name.startsWith('torch.') ? name.slice(6) : name) : undefined;
+  if (code === undefined)
+    throw new TypeError(`dtype must be one of ${DTYPES.join(', ')}, but got ${String(name)}`);
   return code;
 }
 export const dtypeName = (code: number): DType => DTYPES[code];

@@ -11,7 +11,9 @@ function construct(dtype: DType, args: unknown[]): TensorClass {
   }
   if (args.length === 1 && args[0] instanceof TensorClass) return args[0].detach();
   if (!args.every((n) => typeof n === 'number' && Number.isInteger(n))) {
-    throw new TypeError(`new(): expected sizes or an array of data, but got (${args.map((a) => typeof a).join(', ')})`);
+    throw new TypeError(
+      `new(): expected sizes or an array of data, but got (${args.map((a) => typeof a).join(', ')})`,
+    );
   }
   const sizes = args.length === 0 ? [0] : (args as number[]);
   return new TensorClass(native.op('empty')!(sizes, dtypeCode(dtype)) as Handle);
@@ -35,7 +37,9 @@ function legacy(dtype: () => DType, accepts?: DType): LegacyConstructor {
     apply: (_target, _this, args: unknown[]) => construct(dtype(), args),
     construct: (_target, args: unknown[], newTarget) =>
       // A subclass hands a native handle on to the class.
-      isHandle(args[0]) ? (Reflect.construct(TensorClass, args, newTarget) as TensorClass) : construct(dtype(), args),
+      isHandle(args[0])
+        ? (Reflect.construct(TensorClass, args, newTarget) as TensorClass)
+        : construct(dtype(), args),
     get: (_target, key) =>
       key === Symbol.hasInstance
         ? (v: unknown) => v instanceof TensorClass && (accepts === undefined || v.dtype === accepts)
@@ -43,7 +47,8 @@ function legacy(dtype: () => DType, accepts?: DType): LegacyConstructor {
   }) as unknown as LegacyConstructor;
 }
 
-const isHandle = (v: unknown): boolean => typeof v === 'object' && v !== null && Object.getPrototypeOf(v) === null && !ArrayBuffer.isView(v);
+const isHandle = (v: unknown): boolean =>
+  typeof v === 'object' && v !== null && Object.getPrototypeOf(v) === null && !ArrayBuffer.isView(v);
 
 /** PyTorch's legacy constructor, and the class for `instanceof`: `torch.Tensor([1, 2])` holds data, `torch.Tensor(2, 3)` is uninitialised. */
 export const Tensor = legacy(() => dtypeName(native.get_default_dtype()));

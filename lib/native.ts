@@ -85,7 +85,10 @@ export interface Native {
   node_id(n: NodeHandle): number;
   node_register_hook(
     n: NodeHandle,
-    fn: (gradInputs: (Handle | null)[], gradOutputs: (Handle | null)[]) => (Handle | null)[] | null | undefined,
+    fn: (
+      gradInputs: (Handle | null)[],
+      gradOutputs: (Handle | null)[],
+    ) => (Handle | null)[] | null | undefined,
   ): number;
   node_register_prehook(
     n: NodeHandle,

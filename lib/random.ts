@@ -39,7 +39,8 @@ const plain = (v: bigint): number | bigint => (v <= BigInt(Number.MAX_SAFE_INTEG
 
 /** A negative seed counts from 2^64 down, as in PyTorch. */
 function toSeed(seed: number | bigint): bigint {
-  if (typeof seed === 'number' && !Number.isInteger(seed)) throw new TypeError(`manual_seed expected an integer, but got ${seed}`);
+  if (typeof seed === 'number' && !Number.isInteger(seed))
+    throw new TypeError(`manual_seed expected an integer, but got ${seed}`);
   const v = BigInt(seed);
   if (v < -(1n << 63n) || v >= 1n << 64n) {
     throw new Error('Overflow when unpacking long long');

@@ -15,7 +15,14 @@ class SliceValue implements Slice {
   }
 }
 /** `torch.Slice()` is `:`, `torch.Slice(1, 3)` is `1:3`, `torch.Slice(null, null, 2)` is `::2`. With or without `new`. */
-export const Slice = function (start: number | null = null, stop: number | null = null, step: number | null = null): Slice {
+export const Slice = function (
+  start: number | null = null,
+  stop: number | null = null,
+  step: number | null = null,
+): Slice {
   return new SliceValue(start, stop, step);
-} as unknown as { (start?: number | null, stop?: number | null, step?: number | null): Slice; new (start?: number | null, stop?: number | null, step?: number | null): Slice };
+} as unknown as {
+  (start?: number | null, stop?: number | null, step?: number | null): Slice;
+  new (start?: number | null, stop?: number | null, step?: number | null): Slice;
+};
 export const isSlice = (v: unknown): v is Slice => v instanceof SliceValue;

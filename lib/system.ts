@@ -19,7 +19,8 @@ export const set_num_threads = (n: number): void => guarded(() => native.set_num
 
 export const get_default_dtype = (): DType => dtypeName(native.get_default_dtype());
 /** The dtype of `torch.tensor` on numbers, of `zeros`, `randn`, ...; must be a floating one. */
-export const set_default_dtype = (dtype: DType): void => guarded(() => native.set_default_dtype(dtypeCode(dtype)));
+export const set_default_dtype = (dtype: DType): void =>
+  guarded(() => native.set_default_dtype(dtypeCode(dtype)));
 
 export interface MemoryStats {
   /** Bytes in use by tensors. */
@@ -38,7 +39,8 @@ export const reset_peak_memory_stats = (): void => native.reset_peak_memory_stat
 /** Gives cached memory back to the system. */
 export const empty_cache = (): void => native.empty_cache('cpu');
 
-export const promote_types = (a: DType, b: DType): DType => dtypeName(native.promote_types(dtypeCode(a), dtypeCode(b)));
+export const promote_types = (a: DType, b: DType): DType =>
+  dtypeName(native.promote_types(dtypeCode(a), dtypeCode(b)));
 /** The dtype that an operation on these two gives. */
 export const result_type = (a: Tensor | Scalar, b: Tensor | Scalar): DType =>
   dtypeName(native.result_type(a instanceof Tensor ? a._h : a, b instanceof Tensor ? b._h : b));

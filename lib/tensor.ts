@@ -203,16 +203,23 @@ export class Tensor {
    * pass; `create_graph` records the pass itself, for higher derivatives; `inputs` limits which tensors receive.
    * Throws PyTorch's errors: no graph, a missing or misshapen gradient, a second pass through a freed graph, values written in place.
    */
-  backward(gradient?: Tensor | null | BackwardOptions, retain_graph?: boolean | null, create_graph = false, inputs?: Tensor | Tensor[] | null): void {
+  backward(
+    gradient?: Tensor | null | BackwardOptions,
+    retain_graph?: boolean | null,
+    create_graph = false,
+    inputs?: Tensor | Tensor[] | null,
+  ): void {
     let g = gradient;
     let retain = retain_graph;
     let create = create_graph;
     let into = inputs;
     if (g !== null && g !== undefined && !(g instanceof Tensor)) {
-      if (typeof g !== 'object') throw new TypeError(`gradients can be either Tensors or None, but got ${typeof g}`);
+      if (typeof g !== 'object')
+        throw new TypeError(`gradients can be either Tensors or None, but got ${typeof g}`);
       const known = ['gradient', 'retain_graph', 'create_graph', 'inputs'];
       for (const k of Object.keys(g)) {
-        if (!known.includes(k)) throw new TypeError(`Tensor.backward() got an unexpected keyword argument '${k}'`);
+        if (!known.includes(k))
+          throw new TypeError(`Tensor.backward() got an unexpected keyword argument '${k}'`);
       }
       ({ gradient: g, retain_graph: retain, create_graph: create = false, inputs: into } = g);
     } else if (typeof retain === 'object' && retain !== null) {
@@ -221,7 +228,13 @@ export class Tensor {
     const list = into === null || into === undefined ? [] : Array.isArray(into) ? into : [into];
     if (into && list.length === 0) throw new Error("'inputs' argument to backward() cannot be empty.");
     try {
-      native.backward([this._h], [g?._h ?? null], list.map((t) => t._h), retain ?? create, create);
+      native.backward(
+        [this._h],
+        [g?._h ?? null],
+        list.map((t) => t._h),
+        retain ?? create,
+        create,
+      );
     } catch (e) {
       rethrow(e);
     }
@@ -264,7 +277,9 @@ export class Tensor {
    */
   to_typed_array(): TypedArray {
     if (this.requires_grad) {
-      throw new Error("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+      throw new Error(
+        "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
+      );
     }
     return this._array();
   }
@@ -291,7 +306,9 @@ export class Tensor {
   }
   /** Whether any element equals `x` (Python's `x in tensor`). */
   contains(x: number | bigint | boolean | Tensor): boolean {
-    return this.eq(x as number).any().item() as unknown as boolean;
+    return this.eq(x as number)
+      .any()
+      .item() as unknown as boolean;
   }
   /** The rows: `for (const row of x)`. Throws for a 0-d tensor. */
   *[Symbol.iterator](): Generator<Tensor, void> {
@@ -305,12 +322,17 @@ export class Tensor {
     return this.permute(Array.from({ length: n }, (_, i) => n - 1 - i));
   }
   get mT(): Tensor {
-    if (this.dim() < 2) throw new Error(`tensor.mT is only supported on matrices or batches of matrices. Got ${this.dim()}-D tensor.`);
+    if (this.dim() < 2)
+      throw new Error(
+        `tensor.mT is only supported on matrices or batches of matrices. Got ${this.dim()}-D tensor.`,
+      );
     return this.transpose(-2, -1);
   }
   get H(): Tensor {
     if (this.dim() !== 2 && this.dim() !== 0) {
-      throw new Error(`tensor.H is only supported on matrices (2-D tensors). Got ${this.dim()}-D tensor. For batches of matrices, consider using tensor.mH`);
+      throw new Error(
+        `tensor.H is only supported on matrices (2-D tensors). Got ${this.dim()}-D tensor. For batches of matrices, consider using tensor.mH`,
+      );
     }
     return this.dim() === 0 ? this : this.transpose(0, 1);
   }
@@ -387,7 +409,9 @@ function at(list: number[], dim: number): number {
   if (!Number.isInteger(dim)) throw new TypeError(`dim must be an integer, but got ${dim}`);
   if (list.length === 0) throw new RangeError(`Dimension specified as ${dim} but tensor has no dimensions`);
   if (dim < -n || dim >= n) {
-    throw new RangeError(`Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${dim})`);
+    throw new RangeError(
+      `Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${dim})`,
+    );
   }
   return list[dim < 0 ? dim + n : dim];
 }

@@ -37,7 +37,20 @@ const TYPES: Record<string, string> = {
   MemoryFormat: 'MemoryFormat',
   Generator: 'GeneratorLike',
 };
-const RESERVED = new Set(['this', 'function', 'in', 'var', 'new', 'default', 'from', 'delete', 'with', 'null', 'true', 'false']);
+const RESERVED = new Set([
+  'this',
+  'function',
+  'in',
+  'var',
+  'new',
+  'default',
+  'from',
+  'delete',
+  'with',
+  'null',
+  'true',
+  'false',
+]);
 const safe = (n: string): string => (RESERVED.has(n) ? `${n}_` : n);
 
 const tsType = (p: Param): string => {
@@ -70,7 +83,9 @@ function declarations(s: Signature, self: boolean): string[] {
   const required = positional.filter((p) => !optional(p));
   const keyed = params.filter((p) => p.keywordOnly || optional(p));
   const one = (p: Param, q = optional(p)): string => `${safe(p.name)}${q ? '?' : ''}: ${tsType(p)}`;
-  const options = keyed.length ? `options?: { ${keyed.map((p) => `${p.name}?: ${tsType(p)}`).join('; ')} }` : '';
+  const options = keyed.length
+    ? `options?: { ${keyed.map((p) => `${p.name}?: ${tsType(p)}`).join('; ')} }`
+    : '';
   const out: string[] = [];
   // All by position; keyword-only ones in the trailing object.
   const kw = params.filter((p) => p.keywordOnly);
@@ -79,7 +94,10 @@ function declarations(s: Signature, self: boolean): string[] {
   // Required ones by position, the rest by name.
   if (keyed.length > kw.length) out.push([...required.map((p) => one(p, false)), options].join(', '));
   // Everything by name.
-  if (required.length > 0 && self) out.push(`options: { ${params.map((p) => `${p.name}${optional(p) ? '?' : ''}: ${tsType(p)}`).join('; ')} }`);
+  if (required.length > 0 && self)
+    out.push(
+      `options: { ${params.map((p) => `${p.name}${optional(p) ? '?' : ''}: ${tsType(p)}`).join('; ')} }`,
+    );
   // Sizes as separate numbers.
   const list = positional.findIndex((p) => p.type === 'int[]');
   if (list >= 0 && list === positional.length - 1 && positional[list].listSize === 0) {
@@ -104,7 +122,10 @@ const comment = (doc: string, indent: string): string =>
         .map((l) => `${indent} * ${l}`.trimEnd())
         .join('\n')
         .replace(/\*\//g, '*\\/')
-        .replace(/@example\n((?: *\* .*\n?)*)/g, (_m, code: string) => `@example\n${indent} * \`\`\`ts\n${code.trimEnd()}\n${indent} * \`\`\``)}\n${indent} */\n`;
+        .replace(
+          /@example\n((?: *\* .*\n?)*)/g,
+          (_m, code: string) => `@example\n${indent} * \`\`\`ts\n${code.trimEnd()}\n${indent} * \`\`\``,
+        )}\n${indent} */\n`;
 
 interface Group {
   name: string;
@@ -119,17 +140,33 @@ for (const row of native.registry()) {
 }
 // Overloads on tensors before those on numbers; otherwise as the registry has them.
 for (const g of groups.values()) {
-  const rank = (s: Signature): number => s.params.filter((p) => p.type === 'Scalar' && p.default === undefined).length;
+  const rank = (s: Signature): number =>
+    s.params.filter((p) => p.type === 'Scalar' && p.default === undefined).length;
   g.rows.sort((a, b) => rank(a.sig) - rank(b.sig));
 }
 
 /** The quick way: every argument is a tensor given by position, and the rest of the parameters have defaults. */
-function quick(rows: Group['rows'], inPlace: boolean): { fn: string; tensors: number; scalarFn: string | null } | null {
+function quick(
+  rows: Group['rows'],
+  inPlace: boolean,
+): { fn: string; tensors: number; scalarFn: string | null } | null {
   const first = rows[0].sig;
   let n = 0;
-  while (n < first.params.length && first.params[n].type === 'Tensor' && !first.params[n].optional && first.params[n].default === undefined) ++n;
+  while (
+    n < first.params.length &&
+    first.params[n].type === 'Tensor' &&
+    !first.params[n].optional &&
+    first.params[n].default === undefined
+  )
+    ++n;
   const rest = first.params.slice(n);
-  if (n === 0 || n > 3 || rest.some((p) => p.default === undefined && !p.optional) || first.returns !== 'Tensor') return null;
+  if (
+    n === 0 ||
+    n > 3 ||
+    rest.some((p) => p.default === undefined && !p.optional) ||
+    first.returns !== 'Tensor'
+  )
+    return null;
   const number = rows.find(
     ({ sig }) =>
       n === 2 &&
@@ -155,7 +192,10 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
   const name = inPlace ? `${g.name}_` : g.name;
   const id = `${form === 'function' ? 'f' : form === 'method' ? 'm' : 'i'}_${g.name}`;
   const doc = rows.map((r) => r.doc).find((d) => d.trim() !== '') ?? '';
-  const text = comment(inPlace ? `In-place version of {@link ${g.name}}: writes the result into this tensor.` : doc, form === 'function' ? '' : '  ');
+  const text = comment(
+    inPlace ? `In-place version of {@link ${g.name}}: writes the result into this tensor.` : doc,
+    form === 'function' ? '' : '  ',
+  );
   const signatures = `[${rows.map((r) => `\n  ${JSON.stringify(r.signature)},`).join('')}\n]`;
   const opName = `op_${g.name}${inPlace ? '_' : ''}`;
   const line = `let ${opName}: Op | undefined;\nconst get_${opName} = (): Op =>\n  (${opName} ??= bindOp('${name}', ${signatures}${inPlace ? ', true' : ''}));`;
@@ -168,8 +208,11 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
     const args = form === 'function' ? names : [self, ...names.slice(0, -1)];
     const checked = form === 'function' ? names : names.slice(0, -1);
     const count = checked.length;
-    const condition = [`arguments.length === ${count}`, ...checked.map((a) => `${a} instanceof Tensor`)].join(' && ');
-    const finish = (call: string): string => (inPlace ? `${call};\n    return this;` : `return new Tensor(${call} as Handle);`);
+    const condition = [`arguments.length === ${count}`, ...checked.map((a) => `${a} instanceof Tensor`)].join(
+      ' && ',
+    );
+    const finish = (call: string): string =>
+      inPlace ? `${call};\n    return this;` : `return new Tensor(${call} as Handle);`;
     consts.push(`let n_${id}: NativeFunction | undefined;`);
     body += `  if (${condition}) {\n    try {\n      ${finish(`(n_${id} ??= ${q.fn})(${args.map((a) => `${a}._h`).join(', ')})`)}\n    } catch (e) {\n      rethrow(e);\n    }\n  }\n`;
     if (q.scalarFn) {
@@ -191,16 +234,26 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
   }
 
   function writeFunction(params: string, code: string): void {
-    const decls = rows.flatMap((r) => declarations(r.sig, false).map((d) => `export function ${fname(name)}(${d}): ${returnType(r.sig)};`));
-    functions.push(`${text}${[...new Set(decls)].join('\n')}\nexport function ${fname(name)}(${params}): any {\n${code}}\n`);
+    const decls = rows.flatMap((r) =>
+      declarations(r.sig, false).map((d) => `export function ${fname(name)}(${d}): ${returnType(r.sig)};`),
+    );
+    functions.push(
+      `${text}${[...new Set(decls)].join('\n')}\nexport function ${fname(name)}(${params}): any {\n${code}}\n`,
+    );
   }
   function writeMethod(params: string, code: string, mutates: boolean): void {
     const ret = (s: Signature): string => (mutates ? 'this' : returnType(s));
-    const decls = rows.flatMap((r) => declarations(r.sig, true).map((d) => `  ${name}(${d}): ${ret(r.sig)};`));
+    const decls = rows.flatMap((r) =>
+      declarations(r.sig, true).map((d) => `  ${name}(${d}): ${ret(r.sig)};`),
+    );
     methodTypes.push(`${text}${[...new Set(decls)].join('\n')}`);
     const all = params.startsWith('...') ? '...args' : '...Array.from(arguments)';
-    const call = mutates ? `callOp(get_${opName}(), [this, ${all}]);\n  return this;` : `return callOp(get_${opName}(), [this, ${all}]);`;
-    methodImpl.push(`P.${name} = function (this: Tensor${params ? `, ${params}` : ''}): any {\n${code}  ${call}\n};`);
+    const call = mutates
+      ? `callOp(get_${opName}(), [this, ${all}]);\n  return this;`
+      : `return callOp(get_${opName}(), [this, ${all}]);`;
+    methodImpl.push(
+      `P.${name} = function (this: Tensor${params ? `, ${params}` : ''}): any {\n${code}  ${call}\n};`,
+    );
   }
 }
 const fname = (n: string): string => (RESERVED.has(n) ? `${n}_` : n);

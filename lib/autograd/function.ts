@@ -45,7 +45,9 @@ export class FunctionCtx {
             'torch.autograd.set_detect_anomaly(True, check_nan=False).',
         );
       }
-      return s.output === null ? s.tensor : new Tensor(native.with_history_of_running_node(s.tensor._h, s.output));
+      return s.output === null
+        ? s.tensor
+        : new Tensor(native.with_history_of_running_node(s.tensor._h, s.output));
     });
   }
   /** Says that these inputs were written in place. */
@@ -90,7 +92,10 @@ export class Function {
   static forward(_ctx: FunctionCtx, ..._args: Args): Result {
     throw new Error('You must implement the forward function for custom autograd.Function.');
   }
-  static backward(_ctx: FunctionCtx, ..._grads: Args): Tensor | null | undefined | (Tensor | null | undefined)[] {
+  static backward(
+    _ctx: FunctionCtx,
+    ..._grads: Args
+  ): Tensor | null | undefined | (Tensor | null | undefined)[] {
     throw new Error(
       'You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD.',
     );
@@ -113,8 +118,12 @@ export class Function {
     for (const t of ctx._dirty) native.mark_in_place(t._h);
     if (!recording) return raw;
     // An input that is returned as it is becomes another tensor on the same memory, so that it can have a history of its own.
-    const outputs = list.map((t) => (inputs.includes(t) && !ctx._dirty.has(t) ? new Tensor(native.alias(t._h)) : t));
-    const differentiable = outputs.filter((t, i) => !ctx._non_differentiable.has(list[i]) && t.is_floating_point());
+    const outputs = list.map((t) =>
+      inputs.includes(t) && !ctx._dirty.has(t) ? new Tensor(native.alias(t._h)) : t,
+    );
+    const differentiable = outputs.filter(
+      (t, i) => !ctx._non_differentiable.has(list[i]) && t.is_floating_point(),
+    );
     if (differentiable.length === 0) return single ? outputs[0] : outputs;
     const shapes = differentiable.map((t) => ({ shape: t.shape, dtype: t.dtype, device: t.device }));
     const isolate = (t: Tensor | null): Saved => {
@@ -129,7 +138,8 @@ export class Function {
     ctx._to_save = [];
     const dirty = list.filter((t) => ctx._dirty.has(t));
     for (const t of dirty) {
-      if (t.is_leaf && t.requires_grad) throw new Error('a leaf Variable that requires grad is being used in an in-place operation.');
+      if (t.is_leaf && t.requires_grad)
+        throw new Error('a leaf Variable that requires grad is being used in an in-place operation.');
     }
     const self = this;
     const name = `${this.name}Backward`;
@@ -165,10 +175,14 @@ function callBackward(
   const list = Array.isArray(r) ? r : [r];
   const name = `${fn.name}Backward`;
   if (list.length > needed.length && list.slice(needed.length).some((t) => t !== null && t !== undefined)) {
-    throw new Error(`function ${name} returned an incorrect number of gradients (expected ${needed.length}, got ${list.length})`);
+    throw new Error(
+      `function ${name} returned an incorrect number of gradients (expected ${needed.length}, got ${list.length})`,
+    );
   }
   if (list.length < needed.length) {
-    throw new Error(`function ${name} returned an incorrect number of gradients (expected ${needed.length}, got ${list.length})`);
+    throw new Error(
+      `function ${name} returned an incorrect number of gradients (expected ${needed.length}, got ${list.length})`,
+    );
   }
   return needed.map((_, i) => {
     const g = list[i];
@@ -180,12 +194,18 @@ function callBackward(
 }
 
 function zeros(s: { shape: number[]; dtype: string; device: { toString(): string } }): Tensor {
-  const h = native.op('zeros')!(s.shape, ['float32', 'float64', 'float16', 'bfloat16'].indexOf(s.dtype), String(s.device));
+  const h = native.op('zeros')!(
+    s.shape,
+    ['float32', 'float64', 'float16', 'bfloat16'].indexOf(s.dtype),
+    String(s.device),
+  );
   return new Tensor(h as Handle);
 }
 
 /** Decorates a backward that is not itself differentiable: a second derivative through it throws. */
-export function once_differentiable<A extends unknown[], R>(fn: (ctx: FunctionCtx, ...grads: A) => R): (ctx: FunctionCtx, ...grads: A) => R {
+export function once_differentiable<A extends unknown[], R>(
+  fn: (ctx: FunctionCtx, ...grads: A) => R,
+): (ctx: FunctionCtx, ...grads: A) => R {
   return (ctx, ...grads) => {
     try {
       return set_grad_enabled(false, () => fn(ctx, ...grads));

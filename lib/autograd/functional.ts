@@ -18,7 +18,9 @@ export interface FunctionalOptions {
 
 /** Fresh leaves on the inputs' values (or the inputs seen through an identity, when the result must stay connected). */
 function prepare(inputs: Many, create: boolean): Tensor[] {
-  return listOf(inputs).map((t) => (create && t.requires_grad ? t.view(t.shape) : t.detach().clone().requires_grad_()));
+  return listOf(inputs).map((t) =>
+    create && t.requires_grad ? t.view(t.shape) : t.detach().clone().requires_grad_(),
+  );
 }
 
 const finish = (t: Tensor, create: boolean): Tensor => (create ? t : t.detach());
@@ -27,7 +29,11 @@ const finish = (t: Tensor, create: boolean): Tensor => (create ? t : t.detach())
  * The Jacobian of `func` at `inputs`: shape `output.shape + input.shape`; nested arrays for several outputs or inputs.
  * See https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
  */
-export function jacobian(func: Fn, inputs: Many, options: FunctionalOptions = {}): Tensor | Tensor[] | Tensor[][] {
+export function jacobian(
+  func: Fn,
+  inputs: Many,
+  options: FunctionalOptions = {},
+): Tensor | Tensor[] | Tensor[][] {
   const { create_graph = false, strict = false } = options;
   return enable_grad(() => {
     const ins = prepare(inputs, create_graph);
@@ -37,11 +43,17 @@ export function jacobian(func: Fn, inputs: Many, options: FunctionalOptions = {}
       const columns: Tensor[][] = ins.map(() => []);
       for (let j = 0; j < flat.numel(); ++j) {
         const g = flat.requires_grad
-          ? (grad(flat.select(0, j), ins, { retain_graph: true, create_graph, allow_unused: true }) as (Tensor | null)[])
+          ? (grad(flat.select(0, j), ins, {
+              retain_graph: true,
+              create_graph,
+              allow_unused: true,
+            }) as (Tensor | null)[])
           : ins.map(() => null);
         g.forEach((t, i) => {
           if (t === null && strict) {
-            throw new Error(`Output ${o} of the user-provided function is independent of input ${i}. This is not allowed in strict mode.`);
+            throw new Error(
+              `Output ${o} of the user-provided function is independent of input ${i}. This is not allowed in strict mode.`,
+            );
           }
           columns[i].push(t ?? ins[i].detach().mul(0));
         });
@@ -64,12 +76,18 @@ function concat(rows: Tensor[], like: Tensor, shape: number[]): Tensor {
 }
 
 /** The Hessian of a function with a single-element output. See https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.hessian.html */
-export function hessian(func: Fn, inputs: Many, options: FunctionalOptions = {}): Tensor | Tensor[] | Tensor[][] {
+export function hessian(
+  func: Fn,
+  inputs: Many,
+  options: FunctionalOptions = {},
+): Tensor | Tensor[] | Tensor[][] {
   const single = inputs instanceof Tensor;
   const gradient = (...args: Tensor[]): Many => {
     const out = func(...args);
-    if (!(out instanceof Tensor)) throw new Error('The function given to hessian should return a single Tensor');
-    if (out.numel() !== 1) throw new Error('The Tensor returned by the function given to hessian should contain a single element');
+    if (!(out instanceof Tensor))
+      throw new Error('The function given to hessian should return a single Tensor');
+    if (out.numel() !== 1)
+      throw new Error('The Tensor returned by the function given to hessian should contain a single element');
     const g = grad(out.reshape([]), args, { create_graph: true, allow_unused: true }) as (Tensor | null)[];
     const full = g.map((t, i) => t ?? args[i].mul(0));
     return single ? full[0] : full;
@@ -85,11 +103,20 @@ export function vjp(func: Fn, inputs: Many, v?: Many | null, options: Functional
     const out = func(...ins);
     const outs = listOf(out);
     if (!v && (outs.length !== 1 || outs[0].numel() !== 1)) {
-      throw new Error('The vector v can only be None if the user-provided function returns a single Tensor with a single element.');
+      throw new Error(
+        'The vector v can only be None if the user-provided function returns a single Tensor with a single element.',
+      );
     }
-    const g = grad(outs, ins, { grad_outputs: v ? listOf(v) : null, create_graph, allow_unused: true }) as (Tensor | null)[];
+    const g = grad(outs, ins, {
+      grad_outputs: v ? listOf(v) : null,
+      create_graph,
+      allow_unused: true,
+    }) as (Tensor | null)[];
     const full = g.map((t, i) => {
-      if (t === null && strict) throw new Error(`The output of the user-provided function is independent of input ${i}. This is not allowed in strict mode.`);
+      if (t === null && strict)
+        throw new Error(
+          `The output of the user-provided function is independent of input ${i}. This is not allowed in strict mode.`,
+        );
       return finish(t ?? ins[i].detach().mul(0), create_graph);
     });
     const plain = outs.map((t) => finish(t, create_graph));
@@ -103,19 +130,29 @@ export function jvp(func: Fn, inputs: Many, v?: Many | null, options: Functional
   return enable_grad(() => {
     const ins = prepare(inputs, create_graph);
     if (!v && (ins.length !== 1 || ins[0].numel() !== 1)) {
-      throw new Error('The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.');
+      throw new Error(
+        'The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.',
+      );
     }
     const out = func(...ins);
     const outs = listOf(out);
     const dual = outs.map((t) => t.detach().mul(0).requires_grad_());
-    const g = grad(outs, ins, { grad_outputs: dual, create_graph: true, allow_unused: true }) as (Tensor | null)[];
+    const g = grad(outs, ins, {
+      grad_outputs: dual,
+      create_graph: true,
+      allow_unused: true,
+    }) as (Tensor | null)[];
     const linear = g.map((t, i) => t ?? ins[i].mul(0));
     const weights = v ? listOf(v) : ins.map((t) => t.detach().mul(0).add(1));
     const used = linear.flatMap((t, i) => (t.requires_grad ? [i] : []));
     const r =
       used.length === 0
         ? outs.map(() => null)
-        : (grad(used.map((i) => linear[i]), dual, { grad_outputs: used.map((i) => weights[i]), create_graph, allow_unused: true }) as (Tensor | null)[]);
+        : (grad(
+            used.map((i) => linear[i]),
+            dual,
+            { grad_outputs: used.map((i) => weights[i]), create_graph, allow_unused: true },
+          ) as (Tensor | null)[]);
     const full = r.map((t, i) => finish(t ?? outs[i].detach().mul(0), create_graph));
     const plain = outs.map((t) => finish(t, create_graph));
     return [out instanceof Tensor ? plain[0] : plain, out instanceof Tensor ? full[0] : full];

@@ -51,7 +51,9 @@ function numerical(fn: Fn, args: unknown[], at: number, output: number, eps: num
     moved[i] = v;
     const array = x.dtype === 'float64' ? moved : Float32Array.from(moved);
     const replaced = [...args];
-    replaced[at] = new Tensor(native.from_bytes(array, dtypeCode(x.dtype === 'float64' ? 'float64' : 'float32'), shape));
+    replaced[at] = new Tensor(
+      native.from_bytes(array, dtypeCode(x.dtype === 'float64' ? 'float64' : 'float32'), shape),
+    );
     return values(outputsOf(no_grad(() => fn(...replaced)))[output]);
   };
   const cols = evaluate(0, base[0] ?? 0).length;
@@ -97,7 +99,14 @@ const close = (a: number, b: number, atol: number, rtol: number): boolean =>
  * Inputs should be float64. Returns true, or throws a GradcheckError that shows both Jacobians (returns false with `raise_exception: false`).
  */
 export function gradcheck(fn: Fn, inputs: Inputs, options: GradcheckOptions = {}): boolean {
-  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raise_exception = true, nondet_tol = 0, check_undefined_grad = true } = options;
+  const {
+    eps = 1e-6,
+    atol = 1e-5,
+    rtol = 1e-3,
+    raise_exception = true,
+    nondet_tol = 0,
+    check_undefined_grad = true,
+  } = options;
   const args = inputs instanceof Tensor ? [inputs] : [...inputs];
   const fail = (text: string): false => {
     if (raise_exception) throw new GradcheckError(text);
@@ -154,11 +163,15 @@ export function gradcheck(fn: Fn, inputs: Inputs, options: GradcheckOptions = {}
     // An output that sends no gradient must count as one that sends zeros.
     for (let o = 0; o < outs.length; ++o) {
       if (!outs[o].requires_grad) continue;
-      const g = grad(outs[o], checked.map((i) => args[i] as Tensor), {
-        grad_outputs: outs[o].detach().mul(0),
-        retain_graph: true,
-        allow_unused: true,
-      }) as (Tensor | null)[];
+      const g = grad(
+        outs[o],
+        checked.map((i) => args[i] as Tensor),
+        {
+          grad_outputs: outs[o].detach().mul(0),
+          retain_graph: true,
+          allow_unused: true,
+        },
+      ) as (Tensor | null)[];
       if (g.some((t) => t !== null && values(t).some((v) => v !== 0))) {
         return fail('Expected backward function to handle undefined output grads.');
       }
@@ -200,13 +213,19 @@ export function gradgradcheck(
   const gradients = (...all: unknown[]): Tensor[] => {
     const inner = all.slice(0, args.length).map((t, i) => {
       // Central differences run without recording: the function's own graph still has to be there.
-      return checked.includes(i) && !(t as Tensor).requires_grad ? (t as Tensor).detach().requires_grad_() : t;
+      return checked.includes(i) && !(t as Tensor).requires_grad
+        ? (t as Tensor).detach().requires_grad_()
+        : t;
     });
     const weights = all.slice(args.length) as Tensor[];
     const was = native.set_grad_enabled(true);
     try {
       const y = outputsOf(fn(...inner)).filter((o) => o.requires_grad);
-      const g = grad(y, checked.map((i) => inner[i] as Tensor), { grad_outputs: weights, create_graph: true, allow_unused: true });
+      const g = grad(
+        y,
+        checked.map((i) => inner[i] as Tensor),
+        { grad_outputs: weights, create_graph: true, allow_unused: true },
+      );
       return (g as (Tensor | null)[]).filter((t): t is Tensor => t !== null);
     } finally {
       native.set_grad_enabled(was);

@@ -20,7 +20,12 @@ export interface GradOptions {
  * `grad_outputs` weighs the outputs (needed unless they are single elements). An input that was not used throws unless `allow_unused` (then
  * null) or `materialize_grads` (then zeros). See https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
  */
-export function grad(outputs: Many, inputs: Many, grad_outputs?: GradOptions['grad_outputs'] | GradOptions, options: GradOptions = {}): Tensor[] {
+export function grad(
+  outputs: Many,
+  inputs: Many,
+  grad_outputs?: GradOptions['grad_outputs'] | GradOptions,
+  options: GradOptions = {},
+): Tensor[] {
   let weights = grad_outputs;
   let o = options;
   if (weights !== null && weights !== undefined && !(weights instanceof Tensor) && !Array.isArray(weights)) {
@@ -34,13 +39,20 @@ export function grad(outputs: Many, inputs: Many, grad_outputs?: GradOptions['gr
   }
   const out = listOf(outputs);
   const ins = listOf(inputs);
-  const w = weights === null || weights === undefined ? [] : weights instanceof Tensor ? [weights] : (weights as (Tensor | null)[]);
+  const w =
+    weights === null || weights === undefined
+      ? []
+      : weights instanceof Tensor
+        ? [weights]
+        : (weights as (Tensor | null)[]);
   if (w.length > 0 && w.length !== out.length) {
     throw new Error(`got ${out.length} tensors and ${w.length} gradients`);
   }
   const materialize = o.materialize_grads ?? false;
   if (materialize && o.allow_unused === false) {
-    throw new Error("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.");
+    throw new Error(
+      'Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.',
+    );
   }
   const create = o.create_graph ?? false;
   try {
@@ -81,8 +93,14 @@ export function backward(
     weights = o.grad_tensors;
   }
   const out = listOf(tensors);
-  const w = weights === null || weights === undefined ? [] : weights instanceof Tensor ? [weights] : (weights as (Tensor | null)[]);
-  if (w.length > 0 && w.length !== out.length) throw new Error(`got ${out.length} tensors and ${w.length} gradients`);
+  const w =
+    weights === null || weights === undefined
+      ? []
+      : weights instanceof Tensor
+        ? [weights]
+        : (weights as (Tensor | null)[]);
+  if (w.length > 0 && w.length !== out.length)
+    throw new Error(`got ${out.length} tensors and ${w.length} gradients`);
   const create = o.create_graph ?? false;
   const inputs = o.inputs ? listOf(o.inputs) : [];
   if (o.inputs && inputs.length === 0) throw new Error("'inputs' argument to backward() cannot be empty.");

@@ -18,7 +18,10 @@ const apply = (m: Mode): void => {
   native.set_grad_enabled(m.grad);
   native.set_inference_mode(m.inference);
 };
-const current = (): Mode => ({ grad: native.is_grad_enabled(), inference: native.is_inference_mode_enabled() });
+const current = (): Mode => ({
+  grad: native.is_grad_enabled(),
+  inference: native.is_inference_mode_enabled(),
+});
 
 // Continuations may nest (a hook within a hook), hence a stack.
 const outer: Mode[] = [];
@@ -51,7 +54,9 @@ function run<T>(change: (m: Mode) => Mode, fn: () => T, name: string): T {
     if (isThenable(r)) {
       // What runs after the first await of a promise that was made elsewhere cannot be told apart any more.
       r.then(undefined, () => undefined);
-      throw new TypeError(`${name}(fn): fn returned a promise but is no async function; pass an async function, so that the mode holds across await`);
+      throw new TypeError(
+        `${name}(fn): fn returned a promise but is no async function; pass an async function, so that the mode holds across await`,
+      );
     }
     return r;
   }
@@ -86,7 +91,10 @@ function scope(change: (m: Mode) => Mode): ModeScope {
 }
 
 function mode(change: (m: Mode) => Mode, name: string): { (): ModeScope; <T>(fn: () => T): T } {
-  return (<T>(fn?: () => T) => (fn ? run(change, fn, name) : scope(change))) as { (): ModeScope; <T>(fn: () => T): T };
+  return (<T>(fn?: () => T) => (fn ? run(change, fn, name) : scope(change))) as {
+    (): ModeScope;
+    <T>(fn: () => T): T;
+  };
 }
 
 /**

@@ -22,7 +22,9 @@ export class GradFn {
     return h === null ? undefined : makeTensor(h);
   }
   /** Calls `hook(grad_inputs, grad_outputs)` after this node ran; what it returns, if anything, replaces `grad_inputs`. */
-  register_hook(hook: (grad_inputs: Grads, grad_outputs: Grads) => Grads | null | undefined | void): RemovableHandle {
+  register_hook(
+    hook: (grad_inputs: Grads, grad_outputs: Grads) => Grads | null | undefined | void,
+  ): RemovableHandle {
     const id = native.node_register_hook(this._n, (gi, go) => lower(hook(gi.map(lift), go.map(lift))));
     return { remove: () => native.node_remove_hook(this._n, id) };
   }
@@ -40,7 +42,8 @@ export class GradFn {
 }
 
 const lift = (h: Handle | null): Tensor | null => (h === null ? null : makeTensor(h));
-const lower = (r: Grads | null | undefined | void): (Handle | null)[] | null => (r ? r.map((t) => t?._h ?? null) : null);
+const lower = (r: Grads | null | undefined | void): (Handle | null)[] | null =>
+  r ? r.map((t) => t?._h ?? null) : null;
 
 // The Tensor class imports this file; it hands itself in.
 let makeTensor: (h: Handle) => Tensor;
