@@ -246,6 +246,15 @@ ScBackend make_backend() {
   SC_FAKE(elementwise.range);
   SC_FAKE(reduce.reduce);
   SC_FAKE(matmul.matmul);
+  SC_FAKE(index.offsets);
+  SC_FAKE(index.take_rows);
+  SC_FAKE(index.put_rows);
+  SC_FAKE(index.gather);
+  SC_FAKE(index.scatter);
+  SC_FAKE(index.nonzero);
+  SC_FAKE(sort.sort);
+  SC_FAKE(sort.top_k);
+  SC_FAKE(random.fill);
 #undef SC_FAKE
   return b;
 }

@@ -1,10 +1,13 @@
-#include "csrc/core/generator.h"
+#include "generator.h"
 
 #include <cstddef>
 #include <cstring>
+#include <map>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace sconce {
 namespace {
@@ -56,6 +59,7 @@ void Mt19937::refill() {
 
 void Generator::manual_seed(uint64_t seed) {
   engine_ = Mt19937(seed);
+  counter_ = 0;
   next_double_normal_sample.reset();
   next_float_normal_sample.reset();
 }
@@ -117,9 +121,41 @@ void Generator::set_state(const uint8_t* bytes, size_t size) {
   }
 }
 
+namespace {
+struct DeviceGenerators {
+  std::mutex mutex;
+  uint64_t seed = Generator::kDefaultSeed;
+  std::map<std::pair<int, int>, std::unique_ptr<Generator>> made;
+};
+DeviceGenerators& device_generators() {
+  static auto* generators = new DeviceGenerators;  // outlives whatever draws during process exit
+  return *generators;
+}
+}  // namespace
+
 Generator& default_cpu_generator() {
-  static Generator generator;
-  return generator;
+  static auto* generator = new Generator;
+  return *generator;
+}
+
+Generator& default_device_generator(int type, int index) {
+  DeviceGenerators& all = device_generators();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  std::unique_ptr<Generator>& g = all.made[{type, index}];
+  if (!g) g = std::make_unique<Generator>(all.seed);
+  return *g;
+}
+
+void manual_seed_all(uint64_t seed) {
+  {
+    Generator& cpu = default_cpu_generator();
+    std::lock_guard<std::mutex> lock(cpu.mutex());
+    cpu.manual_seed(seed);
+  }
+  DeviceGenerators& all = device_generators();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  all.seed = seed;
+  for (auto& entry : all.made) entry.second->manual_seed(seed);
 }
 
 }  // namespace sconce

@@ -67,15 +67,29 @@ class Generator {
 
   std::mutex& mutex() { return mutex_; }
 
+  // For devices, whose generators count instead of stepping: the seed is the key, and a fill of n numbers
+  // takes the next n counters. Returns the first of them.
+  uint64_t take_counters(uint64_t n) {
+    const uint64_t first = counter_;
+    counter_ += n;
+    return first;
+  }
+
   std::optional<double> next_double_normal_sample;
   std::optional<float> next_float_normal_sample;
 
  private:
   Mt19937 engine_;
+  uint64_t counter_ = 0;
   std::mutex mutex_;
 };
 
 // The stream behind every random operator that is not given a generator. Seeded with kDefaultSeed.
 Generator& default_cpu_generator();
+// Its counterpart on device number `index` of a kind of device (DeviceType), made on first use with the seed
+// that the last manual_seed_all set.
+Generator& default_device_generator(int type, int index);
+// torch.manual_seed: the CPU's stream and those of all devices.
+void manual_seed_all(uint64_t seed);
 
 }  // namespace sconce

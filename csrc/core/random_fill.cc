@@ -1,4 +1,4 @@
-#include "csrc/core/random_fill.h"
+#include "random_fill.h"
 
 #include <cstring>
 

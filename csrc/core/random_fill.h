@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "csrc/core/generator.h"
+#include "generator.h"
 
 namespace sconce {
 namespace random_fill {

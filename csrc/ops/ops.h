@@ -42,6 +42,75 @@ Tensor expand(const Tensor& self, const Dims& size);
 Tensor view(const Tensor& self, const Dims& size);
 Tensor reshape(const Tensor& self, const Dims& shape);
 
+// ---- shape.cc ----
+Tensor permute(const Tensor& self, const Dims& dims);
+Tensor transpose(const Tensor& self, int64_t dim0, int64_t dim1);
+Tensor t(const Tensor& self);
+Tensor mT(const Tensor& self);
+Tensor movedim(const Tensor& self, const Dims& source, const Dims& destination);
+Tensor alias(const Tensor& self);
+Tensor squeeze(const Tensor& self);
+Tensor squeeze_dim(const Tensor& self, int64_t dim);
+Tensor unsqueeze(const Tensor& self, int64_t dim);
+Tensor flatten(const Tensor& self, int64_t start_dim = 0, int64_t end_dim = -1);
+Tensor unflatten(const Tensor& self, int64_t dim, const Dims& sizes);
+Tensor atleast_1d(const Tensor& self);
+Tensor atleast_2d(const Tensor& self);
+Tensor atleast_3d(const Tensor& self);
+
+// ---- window.cc ----
+Tensor select(const Tensor& self, int64_t dim, int64_t index);
+Tensor slice(const Tensor& self, int64_t dim, const std::optional<int64_t>& start, const std::optional<int64_t>& end, int64_t step = 1);
+Tensor narrow(const Tensor& self, int64_t dim, int64_t start, int64_t length);
+Tensor diagonal(const Tensor& self, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
+Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step);
+Tensor as_strided(const Tensor& self, const Dims& size, const Dims& stride, const std::optional<int64_t>& storage_offset = {});
+
+// ---- split.cc, join.cc, flip.cc, triangle.cc ----
+TensorList split(const Tensor& self, int64_t split_size, int64_t dim = 0);
+TensorList split_with_sizes(const Tensor& self, const IntList& split_sizes, int64_t dim = 0);
+TensorList chunk(const Tensor& self, int64_t chunks, int64_t dim = 0);
+TensorList unbind(const Tensor& self, int64_t dim = 0);
+Tensor cat(const TensorList& tensors, int64_t dim = 0);
+Tensor stack(const TensorList& tensors, int64_t dim = 0);
+Tensor repeat(const Tensor& self, const Dims& repeats);
+Tensor flip(const Tensor& self, const Dims& dims);
+Tensor roll(const Tensor& self, const IntList& shifts, const IntList& dims = {});
+Tensor tril(const Tensor& self, int64_t diagonal = 0);
+Tensor triu(const Tensor& self, int64_t diagonal = 0);
+Tensor diag_embed(const Tensor& self, int64_t offset = 0, int64_t dim1 = -2, int64_t dim2 = -1);
+
+// ---- range.cc, random.cc ----
+// start + i * step for i < n, without the checks of the public arange.
+Tensor range_raw(int64_t n, const Scalar& start, const Scalar& step, DType dtype, Device device = {});
+// Fills `self` in place from `generator` (null: the device's default one). No autograd, no version.
+void uniform_raw(const Tensor& self, double from, double to, Generator* generator = nullptr);
+void normal_raw(const Tensor& self, double mean, double std, Generator* generator = nullptr);
+void bernoulli_raw(const Tensor& self, double p, Generator* generator = nullptr);
+
+// ---- index.cc, index_dim.cc, scatter.cc, masked.cc: reading and writing at positions ----
+Tensor index(const Tensor& self, const OptTensorList& indices);
+Tensor index_put(const Tensor& self, const OptTensorList& indices, const Tensor& values, bool accumulate = false);
+Tensor index_select(const Tensor& self, int64_t dim, const Tensor& index);
+Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha = 1);
+Tensor index_fill(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value);
+Tensor take(const Tensor& self, const Tensor& index);
+Tensor put(const Tensor& self, const Tensor& index, const Tensor& source, bool accumulate = false);
+Tensor gather(const Tensor& self, int64_t dim, const Tensor& index, bool sparse_grad = false);
+Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
+Tensor scatter_value(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value);
+Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
+Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce,
+                      bool include_self = true);
+Tensor masked_fill(const Tensor& self, const Tensor& mask, const Scalar& value);
+Tensor masked_select(const Tensor& self, const Tensor& mask);
+Tensor masked_scatter(const Tensor& self, const Tensor& mask, const Tensor& source);
+Tensor logical_not_raw(const Tensor& mask);
+
+// ---- sort.cc, embedding.cc ----
+std::tuple<Tensor, Tensor> sort(const Tensor& self, int64_t dim = -1, bool descending = false);
+std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true);
+
 // ---- strided.cc: any strided window on memory, and its adjoint ----
 // flat [extent] -> the elements at offset + strides, contiguous.
 Tensor gather_strided(const Tensor& flat, const Dims& sizes, const Dims& strides, int64_t offset);

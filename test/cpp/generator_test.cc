@@ -1,4 +1,4 @@
-#include "csrc/core/generator.h"
+#include "../../csrc/core/generator.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "csrc/core/random_fill.h"
+#include "../../csrc/core/random_fill.h"
 
 namespace sconce {
 namespace {
