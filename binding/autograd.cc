@@ -175,7 +175,8 @@ napi_value node_remove_hook(napi_env env, napi_callback_info info) {
 // A node whose backward is JavaScript (autograd.Function).
 class JsNode final : public Node {
  public:
-  JsNode(const char* name, napi_env env, napi_value fn) : Node(name), fn_(env, fn) {}
+  JsNode(std::string name, napi_env env, napi_value fn) : Node(""), custom_name_(std::move(name)), fn_(env, fn) {}
+  std::string name() const override { return custom_name_; }
   TensorList apply(TensorList&& grads, const std::vector<bool>& needed) override {
     napi_env env = fn_.env();
     Scope scope(env);
@@ -198,6 +199,7 @@ class JsNode final : public Node {
   }
 
  private:
+  std::string custom_name_;
   JsRef fn_;
 };
 
@@ -207,7 +209,7 @@ napi_value attach_custom(napi_env env, napi_callback_info info) {
     Args a(env, info);
     const std::string name = get_string(env, a.v[0]);
     const TensorList inputs = unwrap_list(env, a.v[1]), outputs = unwrap_list(env, a.v[2]);
-    Ref<Node> node(new JsNode(name.c_str(), env, a.v[3]));
+    Ref<Node> node(new JsNode(name, env, a.v[3]));
     for (const Tensor& t : inputs) node->edges.push_back(t ? gradient_edge(t) : Edge{});
     for (const Tensor& t : outputs) {
       const uint32_t nr = node->add_output(t);

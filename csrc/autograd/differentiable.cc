@@ -93,7 +93,7 @@ TensorList FormulaNode::apply(TensorList&& grads, const std::vector<bool>& neede
   } running(this);
   if (shared || shared_released) {
     SC_CHECK(!shared_released, kFreed);
-    return shared(grads, needed);
+    return (*shared)(grads, needed);
   }
   TensorList out(edges.size());
   for (size_t i = 0; i < edges.size(); ++i) {
@@ -159,17 +159,16 @@ void DifferentiableBuilder::add(const Tensor& input, GradFormula&& f) {
   if (!is_floating(outputs_[0].dtype())) return skip();
   ensure_node();
   node_->edges.push_back(gradient_edge(input));
-  FormulaNode::Slot slot;
+  FormulaNode::Slot& slot = node_->slots.emplace_back();
   slot.formula = std::move(f);
   slot.holds_saved = thread_state().saved_count != saved_before_;
-  node_->slots.push_back(std::move(slot));
   saved_before_ = thread_state().saved_count;
 }
 
 void DifferentiableBuilder::add_shared(const TensorList& inputs, GradsFormula&& f) {
   ensure_node();
   for (const Tensor& t : inputs) node_->edges.push_back(gradient_edge(t));
-  node_->shared = std::move(f);
+  node_->shared = std::make_unique<GradsFormula>(std::move(f));
   node_->shared_holds_saved = thread_state().saved_count != saved_before_;
 }
 

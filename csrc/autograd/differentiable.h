@@ -111,8 +111,8 @@ class FormulaNode final : public Node {
     bool holds_saved = false;
     bool released = false;
   };
-  std::vector<Slot> slots;  // one per edge, unless `shared` is set
-  GradsFormula shared;
+  SmallVector<Slot, 2> slots;  // one per edge, unless `shared` is set
+  std::unique_ptr<GradsFormula> shared;
   bool shared_holds_saved = false, shared_released = false;
 };
 

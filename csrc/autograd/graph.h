@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "../core/small_vector.h"
 #include "../core/tensor.h"
 #include "../core/thread_state.h"
 
@@ -36,6 +37,7 @@ struct HookList {
 
 class Node : public RefCounted {
  public:
+  SC_POOLED
   explicit Node(const char* name);
   virtual ~Node() = default;
   // Nodes are freed through a queue, so that a chain of a million does not overflow the stack.
@@ -48,11 +50,11 @@ class Node : public RefCounted {
   virtual Tensor variable() const { return {}; }  // of AccumulateGrad
 
   uint32_t add_output(const Tensor& t);  // records its geometry, returns its number
-  const std::string& name() const { return name_; }
+  virtual std::string name() const { return name_; }
 
   uint64_t sequence_nr;
-  std::vector<Edge> edges;
-  std::vector<OutputMeta> outputs;
+  SmallVector<Edge, 3> edges;
+  SmallVector<OutputMeta, 1> outputs;
   // Hooks on this node's outputs (tensor.register_hook, retain_grad), by output number.
   struct Hooks {
     std::vector<HookList<GradHook>> on_output;
@@ -68,11 +70,12 @@ class Node : public RefCounted {
   static int64_t live_count();  // of this process, for tests
 
  private:
-  std::string name_;
+  const char* name_;  // a literal; a node with a made-up name overrides name()
   std::unique_ptr<Hooks> hooks_;
 };
 
 struct AutogradMeta {
+  SC_POOLED
   bool requires_grad = false;   // leaf flag
   bool retains_grad = false;
   uint32_t output_nr = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "error.h"
+#include "pool.h"
 
 namespace sconce {
 
@@ -143,8 +144,7 @@ Ref<Storage> Storage::allocate(Device device, int64_t nbytes) {
   Storage* s;
   if (device.is_cpu() && nbytes <= kInlineBytes) {
     constexpr size_t header = (sizeof(Storage) + kAlign - 1) / kAlign * kAlign;
-    void* raw = aligned_alloc(kAlign, header + (static_cast<size_t>(nbytes) + kAlign - 1) / kAlign * kAlign);
-    SC_CHECK(raw, "out of memory");
+    void* raw = pool_allocate(header + static_cast<size_t>(nbytes));
     s = new (raw) Storage;
     s->inline_ = true;
     s->data_ = static_cast<char*>(raw) + header;
@@ -173,8 +173,10 @@ Ref<Storage> Storage::wrap(void* data, int64_t nbytes, void (*release)(void*), v
 
 void Storage::destroy(Storage* s) {
   if (s->inline_) {
+    constexpr size_t header = (sizeof(Storage) + kAlign - 1) / kAlign * kAlign;
+    const size_t bytes = header + static_cast<size_t>(s->nbytes_);
     s->~Storage();
-    free(s);
+    pool_free(s, bytes);
     return;
   }
   if (s->release_) {

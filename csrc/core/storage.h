@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "device.h"
+#include "pool.h"
 #include "refcount.h"
 
 namespace sconce {
@@ -18,6 +19,7 @@ std::shared_ptr<MemoryAccount>& current_account();
 // Counts the in-place writes to memory that autograd must know of. Views and detached aliases share one.
 class VersionCounter : public RefCounted {
  public:
+  SC_POOLED
   static void destroy(VersionCounter* v) { delete v; }
   uint32_t value = 0;
 };

@@ -78,6 +78,7 @@ using OptTensorList = std::vector<Tensor>;  // undefined where absent
 
 class TensorImpl : public RefCounted {
  public:
+  SC_POOLED
   static constexpr uint32_t kMagic = 0x5C07CE17;
   TensorImpl(Ref<Storage> storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset);
   ~TensorImpl();
