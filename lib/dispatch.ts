@@ -106,7 +106,7 @@ function lower(v: unknown, p: Param): unknown {
   }
 }
 
-type Match = { args: unknown[] } | { why: string };
+type Match = { args: unknown[]; requiresGrad: boolean } | { why: string };
 
 function match(o: Overload, given: unknown[], kwargs: Record<string, unknown> | null): Match {
   let args = given;
@@ -151,23 +151,35 @@ function match(o: Overload, given: unknown[], kwargs: Record<string, unknown> | 
     }
     out[i] = lower(v, p);
   }
+  let requiresGrad = false;
+  if (kwargs && o.factory && kwargs.requires_grad !== undefined) {
+    if (typeof kwargs.requires_grad !== 'boolean') {
+      return {
+        why: `${o.name}(): argument 'requires_grad' must be bool, not ${describe(kwargs.requires_grad)}`,
+      };
+    }
+    requiresGrad = kwargs.requires_grad;
+    ++used;
+  }
   if (kwargs) {
     const names = Object.keys(kwargs);
     if (used < names.length) {
       const unknown = names.find(
-        (n) => !o.params.some((p) => p.name === n) && !(n === 'input' && o.params[0]?.name === 'self'),
+        (n) =>
+          !o.params.some((p) => p.name === n) &&
+          !(n === 'input' && o.params[0]?.name === 'self') &&
+          !(n === 'requires_grad' && o.factory),
       );
       if (unknown !== undefined)
         return {
-          why: unknownKey(
-            o.name,
-            unknown,
-            o.params.map((p) => p.name),
-          ),
+          why: unknownKey(o.name, unknown, [
+            ...o.params.map((p) => p.name),
+            ...(o.factory ? ['requires_grad'] : []),
+          ]),
         };
     }
   }
-  return { args: out };
+  return { args: out, requiresGrad };
 }
 
 export function describe(v: unknown): string {
@@ -234,11 +246,22 @@ export function callOp(op: Op, given: unknown[]): unknown {
   let why = '';
   for (const o of op.overloads) {
     const m = match(o, args, kwargs);
-    if ('args' in m) return run(o, m.args);
+    if ('args' in m) {
+      const result = run(o, m.args);
+      return m.requiresGrad ? requireGrad(result as Tensor) : result;
+    }
     // The overload that got furthest explains best; an unknown keyword explains it outright.
     if (why === '' || m.why.includes('unexpected keyword')) why = m.why;
   }
   throw new TypeError(op.overloads.length === 1 ? why : combined(op, args, kwargs, why));
+}
+
+function requireGrad(t: Tensor): Tensor {
+  // Said in other words than by `requires_grad_()`, as in PyTorch.
+  if (!t.is_floating_point()) {
+    throw new Error('Only Tensors of floating point and complex dtype can require gradients');
+  }
+  return t.requires_grad_();
 }
 
 function combined(op: Op, args: unknown[], kwargs: Record<string, unknown> | null, why: string): string {

@@ -14,6 +14,7 @@ export interface Signature {
   params: Param[];
   returns: string;
   returnNames: string[] | null; // of a named tuple
+  factory: boolean; // makes a new tensor: takes `requires_grad` too, as in PyTorch
 }
 
 export function parseSignature(text: string): Signature {
@@ -49,5 +50,6 @@ export function parseSignature(text: string): Signature {
     params,
     returns,
     returnNames: names && names.every(Boolean) ? (names as string[]) : null,
+    factory: ['dtype', 'device'].every((n) => params.some((q) => q.name === n && q.keywordOnly)),
   };
 }

@@ -81,14 +81,22 @@ function declarations(s: Signature, self: boolean): string[] {
   const positional = params.filter((p) => !p.keywordOnly);
   const optional = (p: Param): boolean => p.default !== undefined || p.optional;
   const required = positional.filter((p) => !optional(p));
+  const requires_grad = {
+    name: 'requires_grad',
+    type: 'bool',
+    optional: false,
+    keywordOnly: true,
+    listSize: 0,
+  };
   const keyed = params.filter((p) => p.keywordOnly || optional(p));
+  if (s.factory) keyed.push({ ...requires_grad, default: 'False' });
   const one = (p: Param, q = optional(p)): string => `${safe(p.name)}${q ? '?' : ''}: ${tsType(p)}`;
   const options = keyed.length
     ? `options?: { ${keyed.map((p) => `${p.name}?: ${tsType(p)}`).join('; ')} }`
     : '';
   const out: string[] = [];
   // All by position; keyword-only ones in the trailing object.
-  const kw = params.filter((p) => p.keywordOnly);
+  const kw = keyed.filter((p) => p.keywordOnly);
   const tail = kw.length ? [`options?: { ${kw.map((p) => `${p.name}?: ${tsType(p)}`).join('; ')} }`] : [];
   out.push([...positional.map((p) => one(p)), ...tail].join(', '));
   // Required ones by position, the rest by name.

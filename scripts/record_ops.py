@@ -109,6 +109,26 @@ def gradients(function, call):
     return encoded, nodes
 
 
+def in_place(name, call):
+    """What `x.name_(...)` does: whether it counts as a write, or its refusal. None where `x` is not in front."""
+    first = call["args"][0] if call["args"] else None
+    if not (isinstance(first, dict) and first["$"] == "tensor" and hasattr(torch.Tensor, name + "_")):
+        return None
+    copies = []
+
+    def function(x, *args, **kwargs):
+        copies.append(x.clone())
+        return getattr(copies[0], name + "_")(*args, **kwargs)
+
+    try:
+        result, _ = run(function, call)
+    except (RuntimeError, IndexError, ValueError) as error:
+        return {"message": str(error)}
+    except TypeError:  # this overload has no in-place form
+        return None
+    return {"s": list(result.shape), "writes": result._version > 0}
+
+
 def record_row(name, row):
     function = resolve(name, row["python"])
     answers = []
@@ -119,6 +139,9 @@ def record_row(name, row):
             answers.append({"unsupported": str(error).split("\n")[0]})
             continue
         answer = {"out": encode(result, not row["undefined_values"])}
+        written = in_place(name, case["call"])
+        if written is not None:
+            answer["in_place"] = written
         if case["dtype"] == "float64" or len({c["dtype"] for c in row["cases"] if c["sample"] == case["sample"]}) == 1:
             answer["grads"], answer["nodes"] = gradients(function, case["call"])
         answers.append(answer)
@@ -135,7 +158,7 @@ def record_row(name, row):
     forms = {
         "function": hasattr(torch, name) or hasattr(F, name),
         "method": callable(getattr(torch.Tensor, name, None)),
-        "in_place": hasattr(torch.Tensor, name + "_"),
+        "in_place": any("in_place" in answer for answer in answers),
     }
     return {"hash": row["hash"], "forms": forms, "answers": answers, "errors": errors}
 
