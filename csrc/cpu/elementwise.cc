@@ -1,86 +1,279 @@
-// Element-wise kernels.
+// The driver of the element-wise kernels: brings any iteration space into contiguous rows.
+#include "elementwise.h"
+
+#include <algorithm>
+#include <cstring>
+
 #include "../core/device.h"
 #include "../core/float16.h"
+#include "../core/parallel.h"
 
-namespace sconce {
+namespace sconce::cpu {
 namespace {
-#define SC_ALL(M) M(0, float) M(1, double) M(2, half_t) M(3, bfloat16_t) M(4, int64_t) M(5, int32_t) M(6, int16_t) M(7, int8_t) M(8, uint8_t) M(9, bool)
-template <class F>
-void walk(const ScIter* it, const F& f) {
-  int64_t idx[SC_MAX_DIMS] = {};
-  int64_t off[SC_MAX_OPERANDS] = {};
-  for (int64_t n = 0; n < it->numel; ++n) {
-    f(off);
+
+constexpr int64_t kBlock = 512;  // elements per copied block: all operands of a block stay in the first cache
+constexpr int64_t kLongRow = 48; // shorter rows are gathered into blocks over several of them
+
+thread_local const char* g_last_error = "";
+const char* last_error() { return g_last_error; }
+
+template <class T>
+void copy_strided(char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n) {
+  auto* d = reinterpret_cast<T*>(dst);
+  auto* s = reinterpret_cast<const T*>(src);
+  for (int64_t i = 0; i < n; ++i) d[i * dst_step] = s[i * src_step];
+}
+void copy_elements(int64_t size, char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n) {
+  switch (size) {
+    case 1: return copy_strided<uint8_t>(dst, dst_step, src, src_step, n);
+    case 2: return copy_strided<uint16_t>(dst, dst_step, src, src_step, n);
+    case 4: return copy_strided<uint32_t>(dst, dst_step, src, src_step, n);
+    default: return copy_strided<uint64_t>(dst, dst_step, src, src_step, n);
+  }
+}
+
+// A place in the iteration space.
+struct Place {
+  int64_t index[SC_MAX_DIMS];
+  int64_t flat;
+  Place(const ScIter* it, int64_t at) : flat(at) {
     for (int d = it->ndim - 1; d >= 0; --d) {
-      for (int k = 0; k < it->noperands; ++k) off[k] += it->strides[k][d];
-      if (++idx[d] < it->shape[d]) break;
-      for (int k = 0; k < it->noperands; ++k) off[k] -= it->strides[k][d] * it->shape[d];
-      idx[d] = 0;
+      index[d] = at % it->shape[d];
+      at /= it->shape[d];
     }
   }
-}
-template <class D, class S>
-void copy_typed(const ScIter* it) {
-  walk(it, [&](const int64_t* o) { static_cast<D*>(it->data[0])[o[0]] = static_cast<D>(static_cast<S*>(it->data[1])[o[1]]); });
-}
-template <class D>
-int32_t copy_to(const ScIter* it) {
-  switch (it->dtype[1]) {
-#define M(c, T) case c: if constexpr (sizeof(D) == 2 && sizeof(T) == 2 && !std::is_integral_v<D> && !std::is_integral_v<T>) walk(it, [&](const int64_t* o) { static_cast<D*>(it->data[0])[o[0]] = D(float(static_cast<T*>(it->data[1])[o[1]])); }); else copy_typed<D, T>(it); return SC_OK;
-    SC_ALL(M)
-#undef M
+  int64_t offset(const ScIter* it, int k) const {
+    int64_t o = 0;
+    for (int d = 0; d < it->ndim; ++d) o += index[d] * it->strides[k][d];
+    return o;
   }
-  return SC_UNSUPPORTED;
-}
-int32_t copy(const ScIter* it) {
-  switch (it->dtype[0]) {
-#define M(c, T) case c: return copy_to<T>(it);
-    SC_ALL(M)
-#undef M
+  int64_t left_in_row(const ScIter* it) const { return it->shape[it->ndim - 1] - index[it->ndim - 1]; }
+  void advance(const ScIter* it, int64_t n) {
+    flat += n;
+    int d = it->ndim - 1;
+    index[d] += n;
+    while (d > 0 && index[d] >= it->shape[d]) {
+      index[d - 1] += index[d] / it->shape[d];
+      index[d] %= it->shape[d];
+      --d;
+    }
   }
-  return SC_UNSUPPORTED;
-}
-int32_t fill(const ScIter* it, const ScScalar* v) {
-  switch (it->dtype[0]) {
-#define M(c, T) case c: walk(it, [&](const int64_t* o) { static_cast<T*>(it->data[0])[o[0]] = v->is_float ? static_cast<T>(v->v.f) : static_cast<T>(v->v.i); }); return SC_OK;
-    SC_ALL(M)
-#undef M
+};
+
+// Copies n elements of operand k, from `at` on, between its memory and a contiguous block.
+void exchange(const ScIter* it, int k, Place at, int64_t n, int64_t size, char* block, bool gather) {
+  char* memory = static_cast<char*>(it->data[k]);
+  const int64_t inner = it->strides[k][it->ndim - 1];
+  while (n > 0) {
+    const int64_t m = std::min(n, at.left_in_row(it));
+    char* here = memory + at.offset(it, k) * size;
+    if (gather) copy_elements(size, block, 1, here, inner, m);
+    else copy_elements(size, here, inner, block, 1, m);
+    block += m * size;
+    n -= m;
+    at.advance(it, m);
   }
-  return SC_UNSUPPORTED;
 }
+
+void widen(int32_t dtype, const char* x, char* y, int64_t n) {
+  auto* from = reinterpret_cast<const uint16_t*>(x);
+  auto* to = reinterpret_cast<float*>(y);
+  if (dtype == SC_FLOAT16) half_to_float_row(from, to, n);
+  else bfloat16_to_float_row(from, to, n);
+}
+void narrow(int32_t dtype, const char* x, char* y, int64_t n) {
+  auto* from = reinterpret_cast<const float*>(x);
+  auto* to = reinterpret_cast<uint16_t*>(y);
+  if (dtype == SC_FLOAT16) float_to_half_row(from, to, n);
+  else float_to_bfloat16_row(from, to, n);
+}
+
+constexpr int64_t kSize[] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1};
+
+// One thread's walk.
+class Walker {
+ public:
+  Walker(const ScIter* it, const RowLoop& loop, const double* p) : it_(it), loop_(loop), p_(p), n_(it->noperands) {
+    const int last = it->ndim - 1;
+    by_rows_ = it->ndim == 1 || it->shape[last] >= kLongRow;
+    uint32_t free_constants = loop.constants;
+    for (int k = 0; k < n_; ++k) {
+      Operand& o = operand_[k];
+      o.size = kSize[it->dtype[k]];
+      o.narrow = compute_dtype(it->dtype[k]) != it->dtype[k];
+      bool constant = true, flat = true;
+      int64_t expected = 1;
+      for (int d = last; d >= 0; --d) {
+        constant = constant && it->strides[k][d] == 0;
+        flat = flat && it->strides[k][d] == expected;
+        expected *= it->shape[d];
+      }
+      const int64_t inner = it->strides[k][last];
+      o.gather = by_rows_ ? inner != 1 : !flat;
+      o.step = 1;
+      if (k > 0 && (constant || (by_rows_ && inner == 0)) && (free_constants >> k & 1)) {
+        free_constants = 0;
+        o.step = 0;
+        o.gather = false;
+      }
+      o.once = k > 0 && constant;
+      blocked_ = blocked_ || ((o.gather || o.narrow) && o.step == 1);
+    }
+  }
+  void run(int64_t from, int64_t to) {
+    Place at(it_, from);
+    bool first = true;
+    while (at.flat < to) {
+      int64_t n = to - at.flat;
+      if (by_rows_) n = std::min(n, at.left_in_row(it_));
+      if (blocked_) n = std::min(n, kBlock);
+      char* data[SC_MAX_OPERANDS];
+      int64_t step[SC_MAX_OPERANDS];
+      for (int k = 0; k < n_; ++k) {
+        step[k] = operand_[k].step;
+        data[k] = k == 0 ? output(at) : input(k, at, n, first);
+      }
+      loop_.run(data, step, n, p_);
+      finish(at, n);
+      at.advance(it_, n);
+      first = false;
+    }
+  }
+
+ private:
+  struct Operand {
+    int64_t size, step;
+    bool narrow;  // 16-bit floating: the loop sees float
+    bool gather;  // has gaps
+    bool once;    // one value in the whole space
+  };
+  char* memory(int k, const Place& at) const { return static_cast<char*>(it_->data[k]) + at.offset(it_, k) * operand_[k].size; }
+  char* output(const Place& at) { return operand_[0].narrow || operand_[0].gather ? block_[0] : memory(0, at); }
+  char* input(int k, const Place& at, int64_t n, bool first) {
+    const Operand& o = operand_[k];
+    if (!o.gather && !o.narrow) return memory(k, at);
+    if (o.once && !first) return block_[k];
+    if (o.once) n = o.step == 0 ? 1 : kBlock;
+    if (o.step == 0) n = 1;
+    const char* from = memory(k, at);
+    if (o.gather) {
+      char* to = o.narrow ? raw_ : block_[k];
+      if (o.once) copy_elements(o.size, to, 1, from, 0, n);
+      else exchange(it_, k, at, n, o.size, to, true);
+      from = to;
+    }
+    if (o.narrow) widen(it_->dtype[k], from, block_[k], n);
+    return block_[k];
+  }
+  void finish(const Place& at, int64_t n) {
+    const Operand& o = operand_[0];
+    if (o.narrow) {
+      char* to = o.gather ? raw_ : memory(0, at);
+      narrow(it_->dtype[0], block_[0], to, n);
+      if (o.gather) exchange(it_, 0, at, n, o.size, raw_, false);
+    } else if (o.gather) {
+      exchange(it_, 0, at, n, o.size, block_[0], false);
+    }
+  }
+  const ScIter* it_;
+  const RowLoop& loop_;
+  const double* p_;
+  const int n_;
+  bool by_rows_, blocked_ = false;
+  Operand operand_[SC_MAX_OPERANDS];
+  alignas(64) char block_[4][kBlock * 8];
+  alignas(64) char raw_[kBlock * 2];
+};
+
 template <class T>
-int32_t binary_typed(int32_t op, const ScIter* it, const double* p) {
-  auto* y = static_cast<T*>(it->data[0]);
-  auto* a = static_cast<T*>(it->data[1]);
-  auto* b = static_cast<T*>(it->data[2]);
-  const T alpha = static_cast<T>(p[0]);
-  switch (op) {
-    case SC_ADD: walk(it, [&](const int64_t* o) { y[o[0]] = a[o[1]] + alpha * b[o[2]]; }); return SC_OK;
-    case SC_SUB: walk(it, [&](const int64_t* o) { y[o[0]] = a[o[1]] - alpha * b[o[2]]; }); return SC_OK;
-    case SC_MUL: walk(it, [&](const int64_t* o) { y[o[0]] = a[o[1]] * b[o[2]]; }); return SC_OK;
-    case SC_DIV: walk(it, [&](const int64_t* o) { y[o[0]] = static_cast<T>(a[o[1]] / b[o[2]]); }); return SC_OK;
+bool has_zero(const ScIter* it, int k) {
+  const Place start(it, 0);
+  if (it->ndim == 1 && it->strides[k][0] == 0) return *static_cast<const T*>(it->data[k]) == 0;
+  Place at = start;
+  while (at.flat < it->numel) {
+    const int64_t m = at.left_in_row(it), step = it->strides[k][it->ndim - 1];
+    const T* x = static_cast<const T*>(it->data[k]) + at.offset(it, k);
+    for (int64_t i = 0; i < m; ++i)
+      if (x[i * step] == 0) return true;
+    at.advance(it, m);
   }
-  return SC_UNSUPPORTED;
+  return false;
+}
+bool divides_by_zero(int32_t op, const ScIter* it) {
+  if (op != SC_DIV_TRUNC && op != SC_DIV_FLOOR && op != SC_FMOD && op != SC_REMAINDER) return false;
+  switch (it->dtype[2]) {
+    case SC_INT64: return has_zero<int64_t>(it, 2);
+    case SC_INT32: return has_zero<int32_t>(it, 2);
+    case SC_INT16: return has_zero<int16_t>(it, 2);
+    case SC_INT8: return has_zero<int8_t>(it, 2);
+    case SC_UINT8: return has_zero<uint8_t>(it, 2);
+    default: return false;
+  }
+}
+
+int32_t unary(int32_t op, const ScIter* it, const double* p) {
+  if (op < 0 || op >= SC_UNARY_COUNT) return SC_UNSUPPORTED;
+  return run_rows(it, unary_row(op, compute_dtype(it->dtype[1])), p);
 }
 int32_t binary(int32_t op, const ScIter* it, const double* p) {
-  switch (it->dtype[1]) {
-#define M(c, T) case c: return binary_typed<T>(op, it, p);
-    SC_ALL(M)
-#undef M
-  }
-  return SC_UNSUPPORTED;
+  if (op < 0 || op >= SC_BINARY_COUNT) return SC_UNSUPPORTED;
+  if (divides_by_zero(op, it)) return fail("ZeroDivisionError");
+  return run_rows(it, binary_row(op, compute_dtype(it->dtype[1])), p);
 }
-int32_t unary(int32_t op, const ScIter* it, const double*) {
-  switch (it->dtype[1]) {
-#define M(c, T) case c: if (op == SC_NEG) { walk(it, [&](const int64_t* o) { static_cast<T*>(it->data[0])[o[0]] = -static_cast<T*>(it->data[1])[o[1]]; }); return SC_OK; } break;
-    SC_ALL(M)
-#undef M
+int32_t ternary(int32_t op, const ScIter* it, const double* p) {
+  if (op < 0 || op >= SC_TERNARY_COUNT) return SC_UNSUPPORTED;
+  if (op == SC_WHERE && kSize[it->dtype[0]] == 2) {  // moves bytes: the 16-bit types need no conversion
+    ScIter raw = *it;
+    for (int k : {0, 2, 3}) raw.dtype[k] = SC_INT16;
+    return run_rows(&raw, ternary_row(op, SC_INT16), p);
   }
-  return SC_UNSUPPORTED;
+  return run_rows(it, ternary_row(op, compute_dtype(it->dtype[0])), p);
 }
-SC_CPU_KERNEL(elementwise.copy, copy);
-SC_CPU_KERNEL(elementwise.fill, fill);
-SC_CPU_KERNEL(elementwise.binary, binary);
+
 SC_CPU_KERNEL(elementwise.unary, unary);
+SC_CPU_KERNEL(elementwise.binary, binary);
+SC_CPU_KERNEL(elementwise.ternary, ternary);
+SC_CPU_KERNEL(last_error, last_error);
 }  // namespace
-}  // namespace sconce
+
+int32_t fail(const char* text) {
+  g_last_error = text;
+  return SC_ERROR;
+}
+
+int32_t run_rows(const ScIter* it, const RowLoop& loop, const double* p) {
+  if (!loop.run) return SC_UNSUPPORTED;
+  // The common case, free of all set-up: one row of contiguous operands, at most one of them a value that the loop takes.
+  if (it->ndim == 1) {
+    bool direct = it->strides[0][0] == 1;
+    uint32_t zeros = 0;
+    for (int k = 0; k < it->noperands; ++k) {
+      const int64_t s = it->strides[k][0];
+      direct = direct && (s == 0 || s == 1) && compute_dtype(it->dtype[k]) == it->dtype[k];
+      zeros |= static_cast<uint32_t>(s == 0) << k;
+    }
+    if (direct && (zeros & ~loop.constants) == 0 && (zeros & (zeros - 1)) == 0) {
+      char* base[SC_MAX_OPERANDS];
+      int64_t step[SC_MAX_OPERANDS], bytes[SC_MAX_OPERANDS];
+      for (int k = 0; k < it->noperands; ++k) {
+        base[k] = static_cast<char*>(it->data[k]);
+        step[k] = it->strides[k][0];
+        bytes[k] = step[k] * kSize[it->dtype[k]];
+      }
+      if (it->numel <= loop.grain) {
+        loop.run(base, step, it->numel, p);
+        return SC_OK;
+      }
+      parallel_for(0, it->numel, loop.grain, [&](int64_t from, int64_t to) {
+        char* data[SC_MAX_OPERANDS];
+        for (int k = 0; k < it->noperands; ++k) data[k] = base[k] + from * bytes[k];
+        loop.run(data, step, to - from, p);
+      });
+      return SC_OK;
+    }
+  }
+  parallel_for(0, it->numel, loop.grain, [&](int64_t from, int64_t to) { Walker(it, loop, p).run(from, to); });
+  return SC_OK;
+}
+
+}  // namespace sconce::cpu
