@@ -12,7 +12,7 @@ namespace sconce::cpu {
 namespace {
 
 constexpr int64_t kBlock = 512;  // elements per copied block: all operands of a block stay in the first cache
-constexpr int64_t kLongRow = 48; // shorter rows are gathered into blocks over several of them
+constexpr int64_t kLongRow = 48;  // shorter rows are gathered into blocks over several of them
 
 thread_local const char* g_last_error = "";
 const char* last_error() { return g_last_error; }
@@ -25,10 +25,14 @@ void copy_strided(char* dst, int64_t dst_step, const char* src, int64_t src_step
 }
 void copy_elements(int64_t size, char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n) {
   switch (size) {
-    case 1: return copy_strided<uint8_t>(dst, dst_step, src, src_step, n);
-    case 2: return copy_strided<uint16_t>(dst, dst_step, src, src_step, n);
-    case 4: return copy_strided<uint32_t>(dst, dst_step, src, src_step, n);
-    default: return copy_strided<uint64_t>(dst, dst_step, src, src_step, n);
+    case 1:
+      return copy_strided<uint8_t>(dst, dst_step, src, src_step, n);
+    case 2:
+      return copy_strided<uint16_t>(dst, dst_step, src, src_step, n);
+    case 4:
+      return copy_strided<uint32_t>(dst, dst_step, src, src_step, n);
+    default:
+      return copy_strided<uint64_t>(dst, dst_step, src, src_step, n);
   }
 }
 
@@ -67,8 +71,10 @@ void exchange(const ScIter* it, int k, Place at, int64_t n, int64_t size, char* 
   while (n > 0) {
     const int64_t m = std::min(n, at.left_in_row(it));
     char* here = memory + at.offset(it, k) * size;
-    if (gather) copy_elements(size, block, 1, here, inner, m);
-    else copy_elements(size, here, inner, block, 1, m);
+    if (gather)
+      copy_elements(size, block, 1, here, inner, m);
+    else
+      copy_elements(size, here, inner, block, 1, m);
     block += m * size;
     n -= m;
     at.advance(it, m);
@@ -78,14 +84,18 @@ void exchange(const ScIter* it, int k, Place at, int64_t n, int64_t size, char* 
 void widen(int32_t dtype, const char* x, char* y, int64_t n) {
   auto* from = reinterpret_cast<const uint16_t*>(x);
   auto* to = reinterpret_cast<float*>(y);
-  if (dtype == SC_FLOAT16) half_to_float_row(from, to, n);
-  else bfloat16_to_float_row(from, to, n);
+  if (dtype == SC_FLOAT16)
+    half_to_float_row(from, to, n);
+  else
+    bfloat16_to_float_row(from, to, n);
 }
 void narrow(int32_t dtype, const char* x, char* y, int64_t n) {
   auto* from = reinterpret_cast<const float*>(x);
   auto* to = reinterpret_cast<uint16_t*>(y);
-  if (dtype == SC_FLOAT16) float_to_half_row(from, to, n);
-  else float_to_bfloat16_row(from, to, n);
+  if (dtype == SC_FLOAT16)
+    float_to_half_row(from, to, n);
+  else
+    float_to_bfloat16_row(from, to, n);
 }
 
 constexpr int64_t kSize[] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1};
@@ -93,7 +103,8 @@ constexpr int64_t kSize[] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1};
 // One thread's walk.
 class Walker {
  public:
-  Walker(const ScIter* it, const RowLoop& loop, const double* p) : it_(it), loop_(loop), p_(p), n_(it->noperands) {
+  Walker(const ScIter* it, const RowLoop& loop, const double* p)
+      : it_(it), loop_(loop), p_(p), n_(it->noperands) {
     const int last = it->ndim - 1;
     by_rows_ = it->ndim == 1 || it->shape[last] >= kLongRow;
     uint32_t free_constants = loop.constants;
@@ -147,8 +158,12 @@ class Walker {
     bool gather;  // has gaps
     bool once;    // one value in the whole space
   };
-  char* memory(int k, const Place& at) const { return static_cast<char*>(it_->data[k]) + at.offset(it_, k) * operand_[k].size; }
-  char* output(const Place& at) { return operand_[0].narrow || operand_[0].gather ? block_[0] : memory(0, at); }
+  char* memory(int k, const Place& at) const {
+    return static_cast<char*>(it_->data[k]) + at.offset(it_, k) * operand_[k].size;
+  }
+  char* output(const Place& at) {
+    return operand_[0].narrow || operand_[0].gather ? block_[0] : memory(0, at);
+  }
   char* input(int k, const Place& at, int64_t n, bool first) {
     const Operand& o = operand_[k];
     if (!o.gather && !o.narrow) return memory(k, at);
@@ -158,8 +173,10 @@ class Walker {
     const char* from = memory(k, at);
     if (o.gather) {
       char* to = o.narrow ? raw_ : block_[k];
-      if (o.once) copy_elements(o.size, to, 1, from, 0, n);
-      else exchange(it_, k, at, n, o.size, to, true);
+      if (o.once)
+        copy_elements(o.size, to, 1, from, 0, n);
+      else
+        exchange(it_, k, at, n, o.size, to, true);
       from = to;
     }
     if (o.narrow) widen(it_->dtype[k], from, block_[k], n);
@@ -202,12 +219,18 @@ bool has_zero(const ScIter* it, int k) {
 bool divides_by_zero(int32_t op, const ScIter* it) {
   if (op != SC_DIV_TRUNC && op != SC_DIV_FLOOR && op != SC_FMOD && op != SC_REMAINDER) return false;
   switch (it->dtype[2]) {
-    case SC_INT64: return has_zero<int64_t>(it, 2);
-    case SC_INT32: return has_zero<int32_t>(it, 2);
-    case SC_INT16: return has_zero<int16_t>(it, 2);
-    case SC_INT8: return has_zero<int8_t>(it, 2);
-    case SC_UINT8: return has_zero<uint8_t>(it, 2);
-    default: return false;
+    case SC_INT64:
+      return has_zero<int64_t>(it, 2);
+    case SC_INT32:
+      return has_zero<int32_t>(it, 2);
+    case SC_INT16:
+      return has_zero<int16_t>(it, 2);
+    case SC_INT8:
+      return has_zero<int8_t>(it, 2);
+    case SC_UINT8:
+      return has_zero<uint8_t>(it, 2);
+    default:
+      return false;
   }
 }
 
@@ -243,7 +266,8 @@ int32_t fail(const char* text) {
 
 int32_t run_rows(const ScIter* it, const RowLoop& loop, const double* p) {
   if (!loop.run) return SC_UNSUPPORTED;
-  // The common case, free of all set-up: one row of contiguous operands, at most one of them a value that the loop takes.
+  // The common case, free of all set-up: one row of contiguous operands, at most one of them a value that the
+  // loop takes.
   if (it->ndim == 1) {
     bool direct = it->strides[0][0] == 1;
     uint32_t zeros = 0;
@@ -272,7 +296,8 @@ int32_t run_rows(const ScIter* it, const RowLoop& loop, const double* p) {
       return SC_OK;
     }
   }
-  parallel_for(0, it->numel, loop.grain, [&](int64_t from, int64_t to) { Walker(it, loop, p).run(from, to); });
+  parallel_for(0, it->numel, loop.grain,
+               [&](int64_t from, int64_t to) { Walker(it, loop, p).run(from, to); });
   return SC_OK;
 }
 

@@ -35,8 +35,10 @@ void binary_loop(char* const* data, const int64_t* step, int64_t n, const double
 
 template <int op, class T>
 constexpr Row binary_entry() {
-  if constexpr (fn::Binary<op>::kTypes & fn::type_set<T>()) return binary_loop<op, T>;
-  else return nullptr;
+  if constexpr (fn::Binary<op>::kTypes & fn::type_set<T>())
+    return binary_loop<op, T>;
+  else
+    return nullptr;
 }
 template <class T, int... op>
 constexpr RowTable<sizeof...(op)> binary_table(std::integer_sequence<int, op...>) {
@@ -46,14 +48,15 @@ constexpr RowTable<sizeof...(op)> binary_table(std::integer_sequence<int, op...>
 Row generic_binary_row(int32_t op, int32_t dtype) {
   using Ops = std::make_integer_sequence<int, SC_BINARY_COUNT>;
   switch (dtype) {
-#define SC_CASE(code, T) \
-  case code: { \
+#define SC_CASE(code, T)                                  \
+  case code: {                                            \
     static constexpr auto table = binary_table<T>(Ops()); \
-    return table[static_cast<size_t>(op)]; \
+    return table[static_cast<size_t>(op)];                \
   }
     SC_COMPUTE_DTYPES(SC_CASE)
 #undef SC_CASE
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
@@ -65,12 +68,14 @@ namespace sconce::cpu {
 HWY_EXPORT(generic_binary_row);
 
 static bool costly(int32_t op) {
-  return (op >= SC_DIV_TRUNC && op <= SC_POW) || (op >= SC_ATAN2 && op <= SC_LOGADDEXP2) || op == SC_GCD || op == SC_LCM ||
-         (op >= SC_GELU_BWD && op <= SC_SOFTPLUS_BWD) || op == SC_ELU_BWD || op == SC_POW_SCALAR_BWD;
+  return (op >= SC_DIV_TRUNC && op <= SC_POW) || (op >= SC_ATAN2 && op <= SC_LOGADDEXP2) || op == SC_GCD ||
+         op == SC_LCM || (op >= SC_GELU_BWD && op <= SC_SOFTPLUS_BWD) || op == SC_ELU_BWD ||
+         op == SC_POW_SCALAR_BWD;
 }
 
 RowLoop binary_row(int32_t op, int32_t dtype) {
-  return {HWY_DYNAMIC_DISPATCH(generic_binary_row)(op, dtype), 0b110, costly(op) ? kCostlyGrain : kCheapGrain};
+  return {HWY_DYNAMIC_DISPATCH(generic_binary_row)(op, dtype), 0b110,
+          costly(op) ? kCostlyGrain : kCheapGrain};
 }
 }  // namespace sconce::cpu
 #endif

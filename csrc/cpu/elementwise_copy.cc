@@ -1,4 +1,4 @@
-// copy with conversion, fill, range.
+// Copy with conversion, and fill.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/elementwise_copy.cc"
 #include <hwy/foreach_target.h>  // compiles what follows once per vector target
@@ -25,8 +25,10 @@ void widen_row(const uint16_t* x, float* y, int64_t n) {
   const hn::Rebind<uint16_t, decltype(d)> du;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::PromoteTo(d, hn::BitCast(dn, hn::LoadU(du, x + i))), d, y + i);
-  for (; i < n; ++i) y[i] = std::is_same_v<Narrow, hwy::bfloat16_t> ? bfloat16_to_float(x[i]) : half_to_float(x[i]);
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(hn::PromoteTo(d, hn::BitCast(dn, hn::LoadU(du, x + i))), d, y + i);
+  for (; i < n; ++i)
+    y[i] = std::is_same_v<Narrow, hwy::bfloat16_t> ? bfloat16_to_float(x[i]) : half_to_float(x[i]);
 }
 void half_to_float_loop(const uint16_t* x, float* y, int64_t n) { widen_row<hwy::float16_t>(x, y, n); }
 void bfloat16_to_float_loop(const uint16_t* x, float* y, int64_t n) { widen_row<hwy::bfloat16_t>(x, y, n); }
@@ -41,9 +43,12 @@ void float_to_bfloat16_loop(const float* x, uint16_t* y, int64_t n) {
 
 template <class D, class S>
 inline D convert(S x) {
-  if constexpr (std::is_same_v<D, bool>) return x != S(0);
-  else if constexpr (std::is_floating_point_v<S> && std::is_same_v<D, uint8_t>) return static_cast<D>(static_cast<int32_t>(x));
-  else return static_cast<D>(x);
+  if constexpr (std::is_same_v<D, bool>)
+    return x != S(0);
+  else if constexpr (std::is_floating_point_v<S> && std::is_same_v<D, uint8_t>)
+    return static_cast<D>(static_cast<int32_t>(x));
+  else
+    return static_cast<D>(x);
 }
 template <class D, class S>
 void convert_loop(char* const* data, const int64_t*, int64_t n, const double*) {
@@ -56,39 +61,23 @@ template <class D>
 Row convert_from(int32_t from) {
   switch (from) {
 #define SC_CASE(code, S) \
-  case code: return convert_loop<D, S>;
+  case code:             \
+    return convert_loop<D, S>;
     SC_COMPUTE_DTYPES(SC_CASE)
 #undef SC_CASE
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 Row convert_row(int32_t to, int32_t from) {
   switch (to) {
 #define SC_CASE(code, D) \
-  case code: return convert_from<D>(from);
+  case code:             \
+    return convert_from<D>(from);
     SC_COMPUTE_DTYPES(SC_CASE)
 #undef SC_CASE
-    default: return nullptr;
-  }
-}
-
-template <class T>
-void range_loop(char* y0, ScScalar start, ScScalar step, int64_t from, int64_t to) {
-  auto* y = reinterpret_cast<T*>(y0);
-  if constexpr (std::is_floating_point_v<T>) {
-    const double a = start.is_float ? start.v.f : static_cast<double>(start.v.i), s = step.is_float ? step.v.f : static_cast<double>(step.v.i);
-    for (int64_t i = from; i < to; ++i) y[i] = static_cast<T>(a + static_cast<double>(i) * s);
-  } else {
-    const int64_t a = start.is_float ? static_cast<int64_t>(start.v.f) : start.v.i, s = step.is_float ? static_cast<int64_t>(step.v.f) : step.v.i;
-    for (int64_t i = from; i < to; ++i) y[i] = static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(i) * static_cast<uint64_t>(s));
-  }
-}
-void range_row(int32_t dtype, char* y, ScScalar start, ScScalar step, int64_t from, int64_t to) {
-  switch (dtype) {
-#define SC_CASE(code, T) \
-  case code: return range_loop<T>(y, start, step, from, to);
-    SC_COMPUTE_DTYPES(SC_CASE)
-#undef SC_CASE
+    default:
+      return nullptr;
   }
 }
 
@@ -102,12 +91,19 @@ HWY_EXPORT(bfloat16_to_float_loop);
 HWY_EXPORT(float_to_half_loop);
 HWY_EXPORT(float_to_bfloat16_loop);
 HWY_EXPORT(convert_row);
-HWY_EXPORT(range_row);
 
-void half_to_float_row(const uint16_t* x, float* y, int64_t n) { HWY_DYNAMIC_DISPATCH(half_to_float_loop)(x, y, n); }
-void bfloat16_to_float_row(const uint16_t* x, float* y, int64_t n) { HWY_DYNAMIC_DISPATCH(bfloat16_to_float_loop)(x, y, n); }
-void float_to_half_row(const float* x, uint16_t* y, int64_t n) { HWY_DYNAMIC_DISPATCH(float_to_half_loop)(x, y, n); }
-void float_to_bfloat16_row(const float* x, uint16_t* y, int64_t n) { HWY_DYNAMIC_DISPATCH(float_to_bfloat16_loop)(x, y, n); }
+void half_to_float_row(const uint16_t* x, float* y, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(half_to_float_loop)(x, y, n);
+}
+void bfloat16_to_float_row(const uint16_t* x, float* y, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(bfloat16_to_float_loop)(x, y, n);
+}
+void float_to_half_row(const float* x, uint16_t* y, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(float_to_half_loop)(x, y, n);
+}
+void float_to_bfloat16_row(const float* x, uint16_t* y, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(float_to_bfloat16_loop)(x, y, n);
+}
 
 namespace {
 constexpr int64_t kSize[] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1};
@@ -115,15 +111,19 @@ constexpr int64_t kSize[] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1};
 // The integer type with an element's size: copies without conversion only move bytes.
 int32_t bytes_dtype(int32_t dtype) {
   switch (kSize[dtype]) {
-    case 1: return SC_UINT8;
-    case 2: return SC_INT16;
-    case 4: return SC_INT32;
-    default: return SC_INT64;
+    case 1:
+      return SC_UINT8;
+    case 2:
+      return SC_INT16;
+    case 4:
+      return SC_INT32;
+    default:
+      return SC_INT64;
   }
 }
 
-// The source is contiguous along a dimension which is not the output's fastest (a transposed matrix): walks square tiles,
-// so that each cache line of either side is fetched once.
+// The source is contiguous along a dimension which is not the output's fastest (a transposed matrix): walks
+// square tiles, so that each cache line of either side is fetched once.
 template <class T>
 void copy_tiles(const ScIter* it, int cross) {
   constexpr int64_t kTile = 16;
@@ -134,26 +134,27 @@ void copy_tiles(const ScIter* it, int cross) {
   int64_t planes = 1;
   for (int d = 0; d < last; ++d)
     if (d != cross) planes *= it->shape[d];
-  parallel_for(0, planes * row_tiles, std::max<int64_t>(1, 16384 / (kTile * cols)), [&](int64_t from, int64_t to) {
-    for (int64_t piece = from; piece < to; ++piece) {
-      int64_t rest = piece / row_tiles, y_at = 0, x_at = 0;
-      for (int d = last - 1; d >= 0; --d) {
-        if (d == cross) continue;
-        const int64_t i = rest % it->shape[d];
-        rest /= it->shape[d];
-        y_at += i * it->strides[0][d];
-        x_at += i * it->strides[1][d];
-      }
-      const int64_t r0 = piece % row_tiles * kTile, r1 = std::min(rows, r0 + kTile);
-      T* y = static_cast<T*>(it->data[0]) + y_at;
-      const T* x = static_cast<const T*>(it->data[1]) + x_at;
-      for (int64_t c0 = 0; c0 < cols; c0 += kTile) {
-        const int64_t c1 = std::min(cols, c0 + kTile);
-        for (int64_t r = r0; r < r1; ++r)
-          for (int64_t c = c0; c < c1; ++c) y[r * y_row + c] = x[r + c * x_col];
-      }
-    }
-  });
+  parallel_for(0, planes * row_tiles, std::max<int64_t>(1, 16384 / (kTile * cols)),
+               [&](int64_t from, int64_t to) {
+                 for (int64_t piece = from; piece < to; ++piece) {
+                   int64_t rest = piece / row_tiles, y_at = 0, x_at = 0;
+                   for (int d = last - 1; d >= 0; --d) {
+                     if (d == cross) continue;
+                     const int64_t i = rest % it->shape[d];
+                     rest /= it->shape[d];
+                     y_at += i * it->strides[0][d];
+                     x_at += i * it->strides[1][d];
+                   }
+                   const int64_t r0 = piece % row_tiles * kTile, r1 = std::min(rows, r0 + kTile);
+                   T* y = static_cast<T*>(it->data[0]) + y_at;
+                   const T* x = static_cast<const T*>(it->data[1]) + x_at;
+                   for (int64_t c0 = 0; c0 < cols; c0 += kTile) {
+                     const int64_t c1 = std::min(cols, c0 + kTile);
+                     for (int64_t r = r0; r < r1; ++r)
+                       for (int64_t c = c0; c < c1; ++c) y[r * y_row + c] = x[r + c * x_col];
+                   }
+                 }
+               });
 }
 bool copy_transposed(const ScIter* it) {
   const int last = it->ndim - 1;
@@ -163,20 +164,31 @@ bool copy_transposed(const ScIter* it) {
     if (it->strides[1][d] == 1 && it->shape[d] >= 4) cross = d;
   if (cross < 0) return false;
   switch (kSize[it->dtype[0]]) {
-    case 1: copy_tiles<uint8_t>(it, cross); break;
-    case 2: copy_tiles<uint16_t>(it, cross); break;
-    case 4: copy_tiles<uint32_t>(it, cross); break;
-    default: copy_tiles<uint64_t>(it, cross);
+    case 1:
+      copy_tiles<uint8_t>(it, cross);
+      break;
+    case 2:
+      copy_tiles<uint16_t>(it, cross);
+      break;
+    case 4:
+      copy_tiles<uint32_t>(it, cross);
+      break;
+    default:
+      copy_tiles<uint64_t>(it, cross);
   }
   return true;
 }
 
 int32_t copy(const ScIter* it) {
-  if (it->dtype[0] != it->dtype[1]) return run_rows(it, {HWY_DYNAMIC_DISPATCH(convert_row)(compute_dtype(it->dtype[0]), compute_dtype(it->dtype[1]))}, nullptr);
+  if (it->dtype[0] != it->dtype[1])
+    return run_rows(
+        it, {HWY_DYNAMIC_DISPATCH(convert_row)(compute_dtype(it->dtype[0]), compute_dtype(it->dtype[1]))},
+        nullptr);
   if (it->ndim == 1 && it->strides[0][0] == 1 && it->strides[1][0] == 1) {
     const int64_t size = kSize[it->dtype[0]];
     parallel_for(0, it->numel * size, 262144, [&](int64_t from, int64_t to) {
-      memmove(static_cast<char*>(it->data[0]) + from, static_cast<const char*>(it->data[1]) + from, static_cast<size_t>(to - from));
+      memmove(static_cast<char*>(it->data[0]) + from, static_cast<const char*>(it->data[1]) + from,
+              static_cast<size_t>(to - from));
     });
     return SC_OK;
   }
@@ -202,12 +214,19 @@ double as_bytes(T v) {
 }
 double element(int32_t dtype, const ScScalar& v) {
   switch (dtype) {
-    case SC_FLOAT32: return as_bytes(static_cast<float>(v.is_float ? v.v.f : static_cast<double>(v.v.i)));
-    case SC_FLOAT64: return v.is_float ? v.v.f : static_cast<double>(v.v.i);
-    case SC_FLOAT16: return as_bytes(half_t(v.is_float ? static_cast<float>(v.v.f) : static_cast<float>(v.v.i)));
-    case SC_BFLOAT16: return as_bytes(bfloat16_t(v.is_float ? static_cast<float>(v.v.f) : static_cast<float>(v.v.i)));
-    case SC_BOOL: return as_bytes(v.is_float ? v.v.f != 0 : v.v.i != 0);
-    default: return as_bytes(v.is_float ? static_cast<int64_t>(v.v.f) : v.v.i);  // little-endian: the low bytes are the value
+    case SC_FLOAT32:
+      return as_bytes(static_cast<float>(v.is_float ? v.v.f : static_cast<double>(v.v.i)));
+    case SC_FLOAT64:
+      return v.is_float ? v.v.f : static_cast<double>(v.v.i);
+    case SC_FLOAT16:
+      return as_bytes(half_t(v.is_float ? static_cast<float>(v.v.f) : static_cast<float>(v.v.i)));
+    case SC_BFLOAT16:
+      return as_bytes(bfloat16_t(v.is_float ? static_cast<float>(v.v.f) : static_cast<float>(v.v.i)));
+    case SC_BOOL:
+      return as_bytes(v.is_float ? v.v.f != 0 : v.v.i != 0);
+    default:
+      return as_bytes(v.is_float ? static_cast<int64_t>(v.v.f)
+                                 : v.v.i);  // little-endian: the low bytes are the value
   }
 }
 int32_t fill(const ScIter* it, const ScScalar* v) {
@@ -215,33 +234,19 @@ int32_t fill(const ScIter* it, const ScScalar* v) {
   ScIter raw = *it;
   raw.dtype[0] = bytes_dtype(it->dtype[0]);
   switch (kSize[it->dtype[0]]) {
-    case 1: return run_rows(&raw, {fill_row<uint8_t>, 0, 262144}, &value);
-    case 2: return run_rows(&raw, {fill_row<uint16_t>, 0, 131072}, &value);
-    case 4: return run_rows(&raw, {fill_row<uint32_t>, 0, 65536}, &value);
-    default: return run_rows(&raw, {fill_row<uint64_t>}, &value);
+    case 1:
+      return run_rows(&raw, {fill_row<uint8_t>, 0, 262144}, &value);
+    case 2:
+      return run_rows(&raw, {fill_row<uint16_t>, 0, 131072}, &value);
+    case 4:
+      return run_rows(&raw, {fill_row<uint32_t>, 0, 65536}, &value);
+    default:
+      return run_rows(&raw, {fill_row<uint64_t>}, &value);
   }
-}
-
-int32_t range(const ScIter* it, ScScalar start, ScScalar step) {
-  const int32_t dtype = it->dtype[0];
-  auto* y = static_cast<char*>(it->data[0]);
-  if (dtype == SC_FLOAT16 || dtype == SC_BFLOAT16) {
-    const double a = start.is_float ? start.v.f : static_cast<double>(start.v.i), s = step.is_float ? step.v.f : static_cast<double>(step.v.i);
-    auto* bits = static_cast<uint16_t*>(it->data[0]);
-    for (int64_t i = 0; i < it->numel; ++i) {
-      const auto v = static_cast<float>(a + static_cast<double>(i) * s);
-      bits[i] = dtype == SC_FLOAT16 ? float_to_half(v) : float_to_bfloat16(v);
-    }
-    return SC_OK;
-  }
-  parallel_for(0, it->numel, kCheapGrain,
-               [&](int64_t from, int64_t to) { HWY_DYNAMIC_DISPATCH(range_row)(dtype, y, start, step, from, to); });
-  return SC_OK;
 }
 
 SC_CPU_KERNEL(elementwise.copy, copy);
 SC_CPU_KERNEL(elementwise.fill, fill);
-SC_CPU_KERNEL(elementwise.range, range);
 }  // namespace
 }  // namespace sconce::cpu
 #endif

@@ -31,9 +31,12 @@ void ternary_loop(char* const* data, const int64_t*, int64_t n, const double* p)
 
 template <int op, class T>
 constexpr Row ternary_entry() {
-  if constexpr (op == SC_WHERE) return ternary_loop<op, T>;
-  else if constexpr (fn::Ternary<op>::kTypes & fn::type_set<T>()) return ternary_loop<op, T>;
-  else return nullptr;
+  if constexpr (op == SC_WHERE)
+    return ternary_loop<op, T>;
+  else if constexpr (fn::Ternary<op>::kTypes & fn::type_set<T>())
+    return ternary_loop<op, T>;
+  else
+    return nullptr;
 }
 template <class T, int... op>
 constexpr RowTable<sizeof...(op)> ternary_table(std::integer_sequence<int, op...>) {
@@ -43,14 +46,15 @@ constexpr RowTable<sizeof...(op)> ternary_table(std::integer_sequence<int, op...
 Row generic_ternary_row(int32_t op, int32_t dtype) {
   using Ops = std::make_integer_sequence<int, SC_TERNARY_COUNT>;
   switch (dtype) {
-#define SC_CASE(code, T) \
-  case code: { \
+#define SC_CASE(code, T)                                   \
+  case code: {                                             \
     static constexpr auto table = ternary_table<T>(Ops()); \
-    return table[static_cast<size_t>(op)]; \
+    return table[static_cast<size_t>(op)];                 \
   }
     SC_COMPUTE_DTYPES(SC_CASE)
 #undef SC_CASE
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 

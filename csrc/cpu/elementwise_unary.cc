@@ -24,8 +24,10 @@ void unary_loop(char* const* data, const int64_t*, int64_t n, const double* p) {
 
 template <int op, class T>
 constexpr Row unary_entry() {
-  if constexpr (fn::Unary<op>::kTypes & fn::type_set<T>()) return unary_loop<op, T>;
-  else return nullptr;
+  if constexpr (fn::Unary<op>::kTypes & fn::type_set<T>())
+    return unary_loop<op, T>;
+  else
+    return nullptr;
 }
 template <class T, int... op>
 constexpr RowTable<sizeof...(op)> unary_table(std::integer_sequence<int, op...>) {
@@ -35,14 +37,15 @@ constexpr RowTable<sizeof...(op)> unary_table(std::integer_sequence<int, op...>)
 Row generic_unary_row(int32_t op, int32_t dtype) {
   using Ops = std::make_integer_sequence<int, SC_UNARY_COUNT>;
   switch (dtype) {
-#define SC_CASE(code, T) \
-  case code: { \
+#define SC_CASE(code, T)                                 \
+  case code: {                                           \
     static constexpr auto table = unary_table<T>(Ops()); \
-    return table[static_cast<size_t>(op)]; \
+    return table[static_cast<size_t>(op)];               \
   }
     SC_COMPUTE_DTYPES(SC_CASE)
 #undef SC_CASE
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
@@ -54,8 +57,8 @@ namespace sconce::cpu {
 HWY_EXPORT(generic_unary_row);
 
 static bool costly(int32_t op) {
-  return (op >= SC_EXP && op <= SC_DIGAMMA) || (op >= SC_GELU && op <= SC_SOFTPLUS) || op == SC_SIGMOID || op == SC_ELU ||
-         op == SC_LOGSIGMOID || op == SC_MISH || op == SC_POW_SCALAR;
+  return (op >= SC_EXP && op <= SC_DIGAMMA) || (op >= SC_GELU && op <= SC_SOFTPLUS) || op == SC_SIGMOID ||
+         op == SC_ELU || op == SC_LOGSIGMOID || op == SC_MISH || op == SC_POW_SCALAR;
 }
 
 RowLoop unary_row(int32_t op, int32_t dtype) {

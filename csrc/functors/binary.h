@@ -8,14 +8,14 @@ template <int op>
 struct Binary;
 
 // SC_BINARY(operation, accepted types, expression in a, b, p and the element type T)
-#define SC_BINARY(op, types, ...) \
-  template <> \
-  struct Binary<op> { \
-    static constexpr int kTypes = types; \
-    template <class T> \
+#define SC_BINARY(op, types, ...)                                                                    \
+  template <>                                                                                        \
+  struct Binary<op> {                                                                                \
+    static constexpr int kTypes = types;                                                             \
+    template <class T>                                                                               \
     SC_HD static auto run([[maybe_unused]] T a, [[maybe_unused]] T b, [[maybe_unused]] const T* p) { \
-      return __VA_ARGS__; \
-    } \
+      return __VA_ARGS__;                                                                            \
+    }                                                                                                \
   };
 
 SC_BINARY(SC_ADD, kAll, add_wrapped(a, mul_wrapped(p[0], b)))
@@ -40,7 +40,7 @@ SC_BINARY(SC_XLOGY, kFloats, xlogy(a, b))
 SC_BINARY(SC_LOGADDEXP, kFloats, logaddexp(a, b))
 SC_BINARY(SC_LOGADDEXP2, kFloats, logaddexp2(a, b))
 
-SC_BINARY(SC_BITWISE_AND, kDiscrete, static_cast<T>(a & b))
+SC_BINARY(SC_BITWISE_AND, kDiscrete, static_cast<T>(a& b))
 SC_BINARY(SC_BITWISE_OR, kDiscrete, static_cast<T>(a | b))
 SC_BINARY(SC_BITWISE_XOR, kDiscrete, static_cast<T>(a ^ b))
 SC_BINARY(SC_SHIFT_LEFT, kInts, shift_left(a, b))
@@ -66,13 +66,13 @@ SC_BINARY(SC_HUBER, kFloats,
           std::fabs(a - b) <= p[0] ? T(0.5) * (a - b) * (a - b) : p[0] * (std::fabs(a - b) - T(0.5) * p[0]))
 
 // Fused derivatives: a is the gradient.
-SC_BINARY(SC_TANH_BWD, kFloats, a * (T(1) - b * b))
-SC_BINARY(SC_SIGMOID_BWD, kFloats, a * (T(1) - b) * b)
+SC_BINARY(SC_TANH_BWD, kFloats, a*(T(1) - b * b))
+SC_BINARY(SC_SIGMOID_BWD, kFloats, a*(T(1) - b) * b)
 SC_BINARY(SC_RELU_BWD, kFloats, b <= T(0) ? T(0) : a)
-SC_BINARY(SC_GELU_BWD, kFloats, a * gelu_derivative(b))
-SC_BINARY(SC_GELU_TANH_BWD, kFloats, a * gelu_tanh_derivative(b))
-SC_BINARY(SC_SILU_BWD, kFloats, a * silu_derivative(b))
-SC_BINARY(SC_SOFTPLUS_BWD, kFloats, a * softplus_derivative(b, p[0], p[1]))
+SC_BINARY(SC_GELU_BWD, kFloats, a* gelu_derivative(b))
+SC_BINARY(SC_GELU_TANH_BWD, kFloats, a* gelu_tanh_derivative(b))
+SC_BINARY(SC_SILU_BWD, kFloats, a* silu_derivative(b))
+SC_BINARY(SC_SOFTPLUS_BWD, kFloats, a* softplus_derivative(b, p[0], p[1]))
 SC_BINARY(SC_LEAKY_RELU_BWD, kFloats, b > T(0) ? a : a * p[0])
 SC_BINARY(SC_ELU_BWD, kFloats, b <= T(0) ? a * (p[0] * p[1] * p[2]) * std::exp(b * p[2]) : a * p[1])
 SC_BINARY(SC_CLAMP_BWD, kFloats, b >= p[0] && b <= p[1] ? a : T(0))

@@ -14,7 +14,14 @@
 
 namespace sconce::fn {
 
-enum TypeSet : int { kFloats = 1, kInts = 2, kBools = 4, kNumbers = kFloats | kInts, kAll = kNumbers | kBools, kDiscrete = kInts | kBools };
+enum TypeSet : int {
+  kFloats = 1,
+  kInts = 2,
+  kBools = 4,
+  kNumbers = kFloats | kInts,
+  kAll = kNumbers | kBools,
+  kDiscrete = kInts | kBools
+};
 
 template <class T>
 constexpr int type_set() {
@@ -24,9 +31,12 @@ constexpr int type_set() {
 // A parameter as an element. Integers go through int64, so that a negative one wraps instead of saturating.
 template <class T>
 SC_HD inline T from_parameter(double v) {
-  if constexpr (std::is_same_v<T, bool>) return v != 0;
-  else if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<int64_t>(v));
-  else return static_cast<T>(v);
+  if constexpr (std::is_same_v<T, bool>)
+    return v != 0;
+  else if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<int64_t>(v));
+  else
+    return static_cast<T>(v);
 }
 
 // Integer arithmetic that wraps, as PyTorch's does: signed overflow is undefined in C++, unsigned is not.
@@ -35,32 +45,45 @@ using Wrapping = std::conditional_t<sizeof(T) <= 4, uint32_t, uint64_t>;
 
 template <class T>
 SC_HD inline T add_wrapped(T a, T b) {
-  if constexpr (std::is_same_v<T, bool>) return a || b;
-  else if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<Wrapping<T>>(a) + static_cast<Wrapping<T>>(b));
-  else return a + b;
+  if constexpr (std::is_same_v<T, bool>)
+    return a || b;
+  else if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<Wrapping<T>>(a) + static_cast<Wrapping<T>>(b));
+  else
+    return a + b;
 }
 template <class T>
 SC_HD inline T sub_wrapped(T a, T b) {
-  if constexpr (std::is_same_v<T, bool>) return a != b;
-  else if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<Wrapping<T>>(a) - static_cast<Wrapping<T>>(b));
-  else return a - b;
+  if constexpr (std::is_same_v<T, bool>)
+    return a != b;
+  else if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<Wrapping<T>>(a) - static_cast<Wrapping<T>>(b));
+  else
+    return a - b;
 }
 template <class T>
 SC_HD inline T mul_wrapped(T a, T b) {
-  if constexpr (std::is_same_v<T, bool>) return a && b;
-  else if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<Wrapping<T>>(a) * static_cast<Wrapping<T>>(b));
-  else return a * b;
+  if constexpr (std::is_same_v<T, bool>)
+    return a && b;
+  else if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<Wrapping<T>>(a) * static_cast<Wrapping<T>>(b));
+  else
+    return a * b;
 }
 
 template <class T>
 SC_HD inline bool is_nan(T x) {
-  if constexpr (std::is_floating_point_v<T>) return x != x;
-  else return false;
+  if constexpr (std::is_floating_point_v<T>)
+    return x != x;
+  else
+    return false;
 }
 template <class T>
 SC_HD inline bool is_inf(T x) {
-  if constexpr (std::is_floating_point_v<T>) return std::fabs(x) == static_cast<T>(INFINITY);
-  else return false;
+  if constexpr (std::is_floating_point_v<T>)
+    return std::fabs(x) == static_cast<T>(INFINITY);
+  else
+    return false;
 }
 
 // Limits that let a NaN in `x` through.

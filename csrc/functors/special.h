@@ -13,23 +13,31 @@ constexpr double kGeluCubic = 0.044715;
 
 template <class T>
 SC_HD inline T negate(T x) {
-  if constexpr (std::is_integral_v<T>) return sub_wrapped(T(0), x);
-  else return -x;
+  if constexpr (std::is_integral_v<T>)
+    return sub_wrapped(T(0), x);
+  else
+    return -x;
 }
 template <class T>
 SC_HD inline T absolute(T x) {
-  if constexpr (std::is_integral_v<T>) return x < T(0) ? sub_wrapped(T(0), x) : x;
-  else return std::fabs(x);
+  if constexpr (std::is_integral_v<T>)
+    return x < T(0) ? sub_wrapped(T(0), x) : x;
+  else
+    return std::fabs(x);
 }
 template <class T>
 SC_HD inline T bit_not(T x) {
-  if constexpr (std::is_same_v<T, bool>) return !x;
-  else return static_cast<T>(~x);
+  if constexpr (std::is_same_v<T, bool>)
+    return !x;
+  else
+    return static_cast<T>(~x);
 }
 template <class T>
 SC_HD inline bool sign_bit(T x) {
-  if constexpr (std::is_floating_point_v<T>) return std::signbit(x);
-  else return x < T(0);
+  if constexpr (std::is_floating_point_v<T>)
+    return std::signbit(x);
+  else
+    return x < T(0);
 }
 
 // Half to even, at `decimals` places; negative ones round to tens, hundreds, ...
@@ -62,8 +70,10 @@ SC_HD inline T log_gamma(T x) {
   return lgamma(x);
 #else
   int sign;  // lgamma itself writes a global, which threads would race on
-  if constexpr (sizeof(T) == 4) return lgammaf_r(x, &sign);
-  else return lgamma_r(x, &sign);
+  if constexpr (sizeof(T) == 4)
+    return lgammaf_r(x, &sign);
+  else
+    return lgamma_r(x, &sign);
 #endif
 }
 
@@ -84,7 +94,9 @@ SC_HD inline T digamma(T x0) {
   if (is_inf(x)) return static_cast<T>(x);
   const double z = 1 / (x * x);
   const double series =
-      z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
+      z *
+      (1.0 / 12 -
+       z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
   return static_cast<T>(shift + std::log(x) - 0.5 / x - series);
 }
 

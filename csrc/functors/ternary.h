@@ -8,14 +8,14 @@ template <int op>
 struct Ternary;
 
 // SC_TERNARY(operation, accepted types, expression in a, b, c, p and the element type T)
-#define SC_TERNARY(op, types, ...) \
-  template <> \
-  struct Ternary<op> { \
-    static constexpr int kTypes = types; \
-    template <class T> \
+#define SC_TERNARY(op, types, ...)                                   \
+  template <>                                                        \
+  struct Ternary<op> {                                               \
+    static constexpr int kTypes = types;                             \
+    template <class T>                                               \
     SC_HD static T run(T a, T b, T c, [[maybe_unused]] const T* p) { \
-      return __VA_ARGS__; \
-    } \
+      return __VA_ARGS__;                                            \
+    }                                                                \
   };
 
 SC_TERNARY(SC_LERP, kFloats, lerp(a, b, c))

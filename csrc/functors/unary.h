@@ -8,14 +8,14 @@ template <int op>
 struct Unary;
 
 // SC_UNARY(operation, accepted types, expression in x, p and the element type T)
-#define SC_UNARY(op, types, ...) \
-  template <> \
-  struct Unary<op> { \
-    static constexpr int kTypes = types; \
-    template <class T> \
+#define SC_UNARY(op, types, ...)                              \
+  template <>                                                 \
+  struct Unary<op> {                                          \
+    static constexpr int kTypes = types;                      \
+    template <class T>                                        \
     SC_HD static auto run(T x, [[maybe_unused]] const T* p) { \
-      return __VA_ARGS__; \
-    } \
+      return __VA_ARGS__;                                     \
+    }                                                         \
   };
 
 SC_UNARY(SC_ABS, kNumbers, absolute(x))
@@ -62,15 +62,16 @@ SC_UNARY(SC_FRAC, kFloats, x - std::trunc(x))
 SC_UNARY(SC_SIGMOID, kFloats, sigmoid(x))
 SC_UNARY(SC_RELU, kNumbers, at_least(x, T(0)))
 SC_UNARY(SC_GELU, kFloats, T(0.5) * x * (T(1) + std::erf(x * T(kSqrtHalf))))
-SC_UNARY(SC_GELU_TANH, kFloats, T(0.5) * x * (T(1) + std::tanh(T(kSqrt2OverPi) * (x + T(kGeluCubic) * x * x * x))))
+SC_UNARY(SC_GELU_TANH, kFloats,
+         T(0.5) * x * (T(1) + std::tanh(T(kSqrt2OverPi) * (x + T(kGeluCubic) * x * x * x))))
 SC_UNARY(SC_SILU, kFloats, x / (T(1) + std::exp(-x)))
-SC_UNARY(SC_SOFTPLUS, kFloats, x * p[0] > p[1] ? x : std::log1p(std::exp(x * p[0])) / p[0])
+SC_UNARY(SC_SOFTPLUS, kFloats, x* p[0] > p[1] ? x : std::log1p(std::exp(x * p[0])) / p[0])
 SC_UNARY(SC_LEAKY_RELU, kFloats, x > T(0) ? x : x * p[0])
 SC_UNARY(SC_ELU, kFloats, x < T(0) ? std::expm1(x * p[2]) * (p[0] * p[1]) : x * p[1])
 SC_UNARY(SC_LOGSIGMOID, kFloats, at_most(x, T(0)) - std::log1p(std::exp(-std::fabs(x))))
-SC_UNARY(SC_MISH, kFloats, x * std::tanh(std::log1p(std::exp(x))))
+SC_UNARY(SC_MISH, kFloats, x* std::tanh(std::log1p(std::exp(x))))
 SC_UNARY(SC_HARDSIGMOID, kFloats, at_most(at_least(x + T(3), T(0)), T(6)) / T(6))
-SC_UNARY(SC_HARDSWISH, kFloats, x * at_most(at_least(x + T(3), T(0)), T(6)) / T(6))
+SC_UNARY(SC_HARDSWISH, kFloats, x* at_most(at_least(x + T(3), T(0)), T(6)) / T(6))
 SC_UNARY(SC_RELU6, kNumbers, at_most(at_least(x, T(0)), T(6)))
 SC_UNARY(SC_CLAMP, kNumbers, at_most(at_least(x, p[0]), p[1]))
 
