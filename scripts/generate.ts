@@ -317,4 +317,8 @@ export const TORCH_NAMES = ${JSON.stringify(torchNames, null, 2)} as const;
 export const FUNCTIONAL_NAMES = ${JSON.stringify(nnNames, null, 2)} as const;
 `,
 );
+writeFileSync(
+  join(out, 'functional.ts'),
+  `${header}/** The registered operators of \`torch.nn.functional\`. */\nexport {\n${nnNames.map((n) => `  ${n},\n`).join('')}} from './ops';\n`,
+);
 console.log(`${groups.size} operators: ${functions.length} functions, ${methodImpl.length} methods`);

@@ -1,0 +1,729 @@
+import { inspect } from 'node:util';
+
+import { type Args, bind, is_plain_object } from '../args';
+import { no_grad } from '../autograd';
+import { repr_size } from '../pyformat';
+import { Tensor } from '../tensor';
+import { BackwardHooks, type FullBackwardHook, type FullBackwardPreHook } from './backward_hooks';
+import { HookList, type RemovableHandle } from './hooks';
+import { Buffer, Parameter } from './parameter';
+import { parse_to, type ToArguments } from './to';
+
+export type StateDict = Record<string, unknown>;
+type Metadata = Record<string, Record<string, unknown>>;
+
+export type ForwardPreHook = (module: Module, args: unknown[]) => unknown;
+export type ForwardHook = (module: Module, args: unknown[], output: unknown) => unknown;
+export type StateDictHook = (module: Module, state_dict: StateDict, prefix: string) => void;
+
+interface CallHooks {
+  forward_pre: HookList<ForwardPreHook>;
+  forward: HookList<{ call: ForwardHook; always_call: boolean }>;
+  backward: BackwardHooks;
+}
+
+interface HookOptions {
+  prepend?: boolean;
+}
+
+/** The result of `load_state_dict`. */
+export class IncompatibleKeys {
+  constructor(
+    readonly missing_keys: string[],
+    readonly unexpected_keys: string[],
+  ) {}
+
+  toString(): string {
+    if (this.missing_keys.length === 0 && this.unexpected_keys.length === 0)
+      return '<All keys matched successfully>';
+    const list = (keys: string[]): string => `[${keys.map((key) => `'${key}'`).join(', ')}]`;
+    return `_IncompatibleKeys(missing_keys=${list(this.missing_keys)}, unexpected_keys=${list(this.unexpected_keys)})`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+/** The state of a `load_state_dict` on its way through the module tree. */
+export interface LoadContext {
+  state_dict: StateDict;
+  metadata: Metadata | null;
+  assign: boolean;
+  missing_keys: string[];
+  unexpected_keys: string[];
+  error_msgs: string[];
+}
+
+/**
+ * Note [Callable modules]: `new Net()` returns a function, so that `net(x)` runs, whose prototype is the class's, so that
+ * everything else is an ordinary class: `instanceof`, methods, fields. It is a base class of its own because fields of a
+ * class are set on what the *parent's* constructor returned: here `Module`'s own fields land on the function too.
+ * A function's own `name` and `length` would hide fields and methods of these names, hence the deletion.
+ */
+class Callable {
+  constructor() {
+    const self = (...args: unknown[]): unknown => (self as unknown as Module)._call_impl(args);
+    Reflect.deleteProperty(self, 'name');
+    Reflect.deleteProperty(self, 'length');
+    Object.setPrototypeOf(self, new.target.prototype as object);
+    return self as unknown as Callable;
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the call signature follows `forward`
+export interface Module {
+  (...args: Parameters<this['forward']>): ReturnType<this['forward']>;
+}
+
+/**
+ * Base class of all neural network modules: PyTorch's `nn.Module`. Subclasses set parameters, buffers and submodules as
+ * plain fields and define `forward`; calling the module runs its hooks and `forward`.
+ */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- see above
+export class Module extends Callable {
+  /** The version of the class's state dict layout, stored with every state dict. */
+  static readonly _version: number = 1;
+
+  training = true;
+
+  readonly #buffers = new Map<string, { persistent: boolean }>();
+  #hooks: CallHooks | null = null;
+  #state_dict_hooks: HookList<StateDictHook> | null = null;
+  #load_hooks: HookList<(module: Module, keys: IncompatibleKeys) => void> | null = null;
+
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a subclass's own signature takes its place
+  forward(..._args: any[]): any {
+    throw new Error(`Module [${this._get_name()}] is missing the required "forward" function`);
+  }
+
+  _get_name(): string {
+    return this.constructor.name;
+  }
+
+  // ---- calling ----
+
+  /** @internal */
+  _call_impl(args: unknown[]): unknown {
+    return this.#hooks === null
+      ? (this.forward(...args) as unknown)
+      : this.#call_with_hooks(this.#hooks, args);
+  }
+
+  #call_with_hooks(hooks: CallHooks, args: unknown[]): unknown {
+    const ran = new Set<ForwardHook>();
+    let result: unknown;
+    try {
+      for (const hook of hooks.forward_pre) {
+        const replaced = hook(this, args);
+        if (replaced !== undefined && replaced !== null)
+          args = Array.isArray(replaced) ? replaced : [replaced];
+      }
+      const backward = hooks.backward.begin(this);
+      if (backward !== null) args = backward.watch_inputs(args);
+      result = this.forward(...args);
+      for (const { call } of hooks.forward) {
+        ran.add(call);
+        result = call(this, args, result) ?? result;
+      }
+      return backward === null ? result : backward.watch_outputs(result);
+    } catch (error) {
+      for (const { call, always_call } of hooks.forward) {
+        if (!always_call || ran.has(call)) continue;
+        try {
+          call(this, args, result ?? null);
+        } catch (other) {
+          process.emitWarning(
+            'module forward hook with ``always_call=True`` raised an exception that was silenced as another error was ' +
+              `raised in forward: ${other instanceof Error ? other.message : String(other)}`,
+          );
+        }
+      }
+      throw error;
+    }
+  }
+
+  #hook_lists(): CallHooks {
+    return (this.#hooks ??= {
+      forward_pre: new HookList(),
+      forward: new HookList(),
+      backward: new BackwardHooks(),
+    });
+  }
+
+  /** `hook(module, args)` before `forward`; what it returns replaces the arguments. */
+  register_forward_pre_hook(hook: ForwardPreHook, options: HookOptions = {}): RemovableHandle {
+    const { prepend } = bind('register_forward_pre_hook', { prepend: false }, [options]);
+    return this.#hook_lists().forward_pre.register(hook, prepend);
+  }
+
+  /** `hook(module, args, output)` after `forward`; what it returns replaces the output. */
+  register_forward_hook(
+    hook: ForwardHook,
+    options: HookOptions & { always_call?: boolean } = {},
+  ): RemovableHandle {
+    const { prepend, always_call } = bind('register_forward_hook', { prepend: false, always_call: false }, [
+      options,
+    ]);
+    return this.#hook_lists().forward.register({ call: hook, always_call }, prepend);
+  }
+
+  /** `hook(module, grad_input, grad_output)` when the gradients of the inputs are there; may return new ones. */
+  register_full_backward_hook(hook: FullBackwardHook, options: HookOptions = {}): RemovableHandle {
+    const { prepend } = bind('register_full_backward_hook', { prepend: false }, [options]);
+    return this.#hook_lists().backward.hooks.register(hook, prepend);
+  }
+
+  /** `hook(module, grad_output)` before the module's backward; may return a new `grad_output`. */
+  register_full_backward_pre_hook(hook: FullBackwardPreHook, options: HookOptions = {}): RemovableHandle {
+    const { prepend } = bind('register_full_backward_pre_hook', { prepend: false }, [options]);
+    return this.#hook_lists().backward.pre_hooks.register(hook, prepend);
+  }
+
+  // ---- registration ----
+
+  #check_new_name(kind: string, name: unknown): asserts name is string {
+    if (typeof name !== 'string') throw new TypeError(`${kind} name should be a string. Got ${typeof name}`);
+    if (name.includes('.')) {
+      throw new Error(`${kind} name can't contain "."${kind === 'module' ? `, got: ${name}` : ''}`);
+    }
+    if (name === '') throw new Error(`${kind} name can't be empty string ""`);
+  }
+
+  #check_free(name: string, registered: boolean): void {
+    if (name in this && !registered && this.#get(name) !== undefined) {
+      throw new Error(`attribute '${name}' already exists`);
+    }
+  }
+
+  #get(name: string): unknown {
+    return (this as unknown as Record<string, unknown>)[name];
+  }
+
+  #set(name: string, value: unknown): void {
+    (this as unknown as Record<string, unknown>)[name] = value;
+  }
+
+  register_buffer(
+    name: string,
+    tensor: Tensor | null,
+    ...rest: Args<[], [persistent: boolean], { persistent?: boolean }>
+  ): void {
+    const { persistent } = bind('register_buffer', { persistent: true }, rest);
+    this.#check_new_name('buffer', name);
+    this.#check_free(name, this.#buffers.has(name));
+    if (tensor !== null && !(tensor instanceof Tensor)) {
+      throw new TypeError(
+        `cannot assign '${type_name(tensor)}' object to buffer '${name}' (torch Tensor or None required)`,
+      );
+    }
+    this.#buffers.set(name, { persistent });
+    this.#set(name, tensor);
+  }
+
+  register_parameter(name: string, param: Parameter | null): void {
+    this.#check_new_name('parameter', name);
+    const old = this.#get(name);
+    this.#check_free(name, old === null || old instanceof Parameter);
+    if (param !== null && !(param instanceof Parameter)) {
+      throw new TypeError(
+        `cannot assign '${type_name(param)}' object to parameter '${name}' (torch.nn.Parameter or None required)`,
+      );
+    }
+    if (param !== null && param.grad_fn !== null) {
+      throw new Error(
+        `Cannot assign non-leaf Tensor to parameter '${name}'. Model parameters must be created explicitly. To express ` +
+          `'${name}' as a function of another Tensor, compute the value in the forward() method.`,
+      );
+    }
+    this.#set(name, param);
+  }
+
+  add_module(name: string, module: Module | null): void {
+    if (module !== null && !(module instanceof Module)) {
+      throw new TypeError(`${type_name(module)} is not a Module subclass`);
+    }
+    if (typeof name !== 'string') throw new TypeError(`module name should be a string. Got ${typeof name}`);
+    const old = this.#get(name);
+    this.#check_free(name, old === null || old instanceof Module);
+    this.#check_new_name('module', name);
+    this.#set(name, module);
+  }
+
+  register_module(name: string, module: Module | null): void {
+    this.add_module(name, module);
+  }
+
+  // ---- what the module holds ----
+
+  /** @internal The module's own parameters, in the order of assignment. */
+  _own_parameters(): [string, Parameter][] {
+    const found: [string, Parameter][] = [];
+    for (const name of Object.keys(this)) {
+      const value = this.#get(name);
+      if (value instanceof Parameter) found.push([name, value]);
+    }
+    return found;
+  }
+
+  /** @internal The module's own buffers, in the order of assignment. */
+  _own_buffers(): [name: string, buffer: Tensor, persistent: boolean][] {
+    const found: [string, Tensor, boolean][] = [];
+    for (const name of Object.keys(this)) {
+      const value = this.#get(name);
+      if (!(value instanceof Tensor)) continue;
+      if (value instanceof Buffer && !this.#buffers.has(name)) {
+        this.#buffers.set(name, { persistent: value.persistent });
+      }
+      const entry = this.#buffers.get(name);
+      if (entry !== undefined) found.push([name, value, entry.persistent]);
+    }
+    return found;
+  }
+
+  /** @internal The module's own children, repeated ones included. */
+  _own_modules(): [string, Module][] {
+    const found: [string, Module][] = [];
+    for (const name of Object.keys(this)) {
+      const value = this.#get(name);
+      if (typeof value === 'function' && value instanceof Module) found.push([name, value]);
+    }
+    return found;
+  }
+
+  *#named_members<T>(
+    callee: string,
+    own: (module: Module) => [string, T, ...unknown[]][],
+    args: readonly unknown[],
+  ): Generator<[string, T]> {
+    const { prefix, recurse, remove_duplicate } = bind(
+      callee,
+      { prefix: '', recurse: true, remove_duplicate: true },
+      args,
+    );
+    const seen = new Set<T>();
+    const modules: Iterable<[string, Module]> = recurse
+      ? this.named_modules({ prefix, remove_duplicate })
+      : [[prefix, this]];
+    for (const [module_prefix, module] of modules) {
+      for (const [name, member] of own(module)) {
+        if (seen.has(member)) continue;
+        if (remove_duplicate) seen.add(member);
+        yield [module_prefix === '' ? name : `${module_prefix}.${name}`, member];
+      }
+    }
+  }
+
+  /** `[name, parameter]` of this module and all below it. */
+  named_parameters(...args: NamedMembersArgs): Generator<[string, Parameter]> {
+    return this.#named_members('named_parameters', (module) => module._own_parameters(), args);
+  }
+
+  *parameters(...args: Args<[], [recurse: boolean], { recurse?: boolean }>): Generator<Parameter> {
+    const { recurse } = bind('parameters', { recurse: true }, args);
+    for (const [, param] of this.named_parameters({ recurse })) yield param;
+  }
+
+  /** `[name, buffer]` of this module and all below it. */
+  named_buffers(...args: NamedMembersArgs): Generator<[string, Tensor]> {
+    return this.#named_members('named_buffers', (module) => module._own_buffers(), args);
+  }
+
+  *buffers(...args: Args<[], [recurse: boolean], { recurse?: boolean }>): Generator<Tensor> {
+    const { recurse } = bind('buffers', { recurse: true }, args);
+    for (const [, buffer] of this.named_buffers({ recurse })) yield buffer;
+  }
+
+  *named_children(): Generator<[string, Module]> {
+    const seen = new Set<Module>();
+    for (const [name, module] of this._own_modules()) {
+      if (seen.has(module)) continue;
+      seen.add(module);
+      yield [name, module];
+    }
+  }
+
+  *children(): Generator<Module> {
+    for (const [, module] of this.named_children()) yield module;
+  }
+
+  /** `[name, module]` of this module (under the name `prefix`, '' by default) and all below it. */
+  named_modules(
+    ...args: Args<
+      [],
+      [memo: Set<Module> | null, prefix: string, remove_duplicate: boolean],
+      { memo?: Set<Module> | null; prefix?: string; remove_duplicate?: boolean }
+    >
+  ): Generator<[string, Module]> {
+    const { memo, prefix, remove_duplicate } = bind(
+      'named_modules',
+      { memo: null as Set<Module> | null, prefix: '', remove_duplicate: true },
+      args,
+    );
+    return this.#walk(memo ?? new Set(), prefix, remove_duplicate);
+  }
+
+  *#walk(memo: Set<Module>, prefix: string, remove_duplicate: boolean): Generator<[string, Module]> {
+    if (memo.has(this)) return;
+    if (remove_duplicate) memo.add(this);
+    yield [prefix, this];
+    for (const [name, module] of this._own_modules()) {
+      yield* module.#walk(memo, prefix === '' ? name : `${prefix}.${name}`, remove_duplicate);
+    }
+  }
+
+  *modules(): Generator<Module> {
+    for (const [, module] of this.named_modules()) yield module;
+  }
+
+  get_submodule(target: string): Module {
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the walk starts here
+    let module: Module = this;
+    if (target === '') return module;
+    for (const item of target.split('.')) {
+      const next = module.#get(item);
+      if (next === undefined) throw new Error(`${module._get_name()} has no attribute \`${item}\``);
+      if (!(next instanceof Module)) throw new Error(`\`${item}\` is not an nn.Module`);
+      module = next;
+    }
+    return module;
+  }
+
+  #get_member(target: string): { owner: Module; name: string; member: unknown } {
+    const dot = target.lastIndexOf('.');
+    const owner = this.get_submodule(dot < 0 ? '' : target.slice(0, dot));
+    const name = target.slice(dot + 1);
+    const member = owner.#get(name);
+    if (member === undefined) throw new Error(`${owner._get_name()} has no attribute \`${name}\``);
+    return { owner, name, member };
+  }
+
+  get_parameter(target: string): Parameter {
+    const { name, member } = this.#get_member(target);
+    if (!(member instanceof Parameter)) throw new Error(`\`${name}\` is not an nn.Parameter`);
+    return member;
+  }
+
+  get_buffer(target: string): Tensor {
+    const { owner, name, member } = this.#get_member(target);
+    if (!(member instanceof Tensor) || !owner._own_buffers().some(([other]) => other === name)) {
+      throw new Error(`\`${name}\` is not a buffer`);
+    }
+    return member;
+  }
+
+  // ---- whole-tree changes ----
+
+  /** Calls `fn` on every module below this one and then on this one. */
+  apply(fn: (module: Module) => void): this {
+    for (const module of this.children()) module.apply(fn);
+    fn(this);
+    return this;
+  }
+
+  /** @internal Replaces the data of every parameter, gradient and buffer by `fn` of it. */
+  _apply(fn: (tensor: Tensor) => Tensor): this {
+    for (const [, module] of this._own_modules()) module._apply(fn);
+    no_grad(() => {
+      for (const [, param] of this._own_parameters()) {
+        param.data = fn(param.data);
+        if (param.grad !== null) param.grad.data = fn(param.grad.data);
+      }
+      for (const [name, buffer] of this._own_buffers()) this.#set(name, fn(buffer));
+    });
+    return this;
+  }
+
+  /** `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`; only floating-point members change their dtype. */
+  to(...args: ToArguments): this {
+    const { device, dtype, non_blocking, memory_format } = parse_to(args);
+    return this._apply((tensor) => {
+      const options: Record<string, unknown> = { non_blocking };
+      if (device !== null) options.device = device;
+      if (dtype !== null && tensor.is_floating_point()) options.dtype = dtype;
+      if (memory_format !== null && (tensor.dim() === 4 || tensor.dim() === 5))
+        options.memory_format = memory_format;
+      return tensor.to(options);
+    });
+  }
+
+  type(dtype: string): this {
+    return this._apply((tensor) => tensor.to({ dtype }));
+  }
+
+  float(): this {
+    return this.#floating('float32');
+  }
+
+  double(): this {
+    return this.#floating('float64');
+  }
+
+  half(): this {
+    return this.#floating('float16');
+  }
+
+  bfloat16(): this {
+    return this.#floating('bfloat16');
+  }
+
+  #floating(dtype: string): this {
+    return this._apply((tensor) => (tensor.is_floating_point() ? tensor.to({ dtype }) : tensor));
+  }
+
+  cpu(): this {
+    return this._apply((tensor) => tensor.to({ device: 'cpu' }));
+  }
+
+  cuda(device: number | string | null = null): this {
+    const target = device === null ? 'cuda' : typeof device === 'number' ? `cuda:${device}` : device;
+    return this._apply((tensor) => tensor.to({ device: target }));
+  }
+
+  train(mode = true): this {
+    if (typeof mode !== 'boolean') throw new TypeError('training mode is expected to be boolean');
+    this.training = mode;
+    for (const module of this.children()) module.train(mode);
+    return this;
+  }
+
+  eval(): this {
+    return this.train(false);
+  }
+
+  requires_grad_(requires_grad = true): this {
+    for (const param of this.parameters()) param.requires_grad_(requires_grad);
+    return this;
+  }
+
+  zero_grad(...args: Args<[], [set_to_none: boolean], { set_to_none?: boolean }>): void {
+    const { set_to_none } = bind('zero_grad', { set_to_none: true }, args);
+    for (const param of this.parameters()) reset_grad(param, set_to_none);
+  }
+
+  // ---- state dict ----
+
+  /** The parameters and persistent buffers by name: a plain object in registration order. */
+  state_dict(
+    ...args: Args<[], [], { destination?: StateDict; prefix?: string; keep_vars?: boolean }>
+  ): Record<string, Tensor> {
+    const { destination, prefix, keep_vars } = bind(
+      'state_dict',
+      { destination: null as StateDict | null, prefix: '', keep_vars: false },
+      args,
+    );
+    const target = destination ?? {};
+    if (!Object.hasOwn(target, '_metadata')) {
+      // Not enumerable: it goes along with the state dict without being one of its entries.
+      Object.defineProperty(target, '_metadata', { value: {}, writable: true, configurable: true });
+    }
+    (target as { _metadata: Metadata })._metadata[prefix.slice(0, -1)] = {
+      version: (this.constructor as typeof Module)._version,
+    };
+    this._save_to_state_dict(target, prefix, keep_vars);
+    for (const [name, module] of this._own_modules()) {
+      module.state_dict({ destination: target, prefix: `${prefix}${name}.`, keep_vars });
+    }
+    if (this.#state_dict_hooks !== null)
+      for (const hook of this.#state_dict_hooks) hook(this, target, prefix);
+    return target as Record<string, Tensor>;
+  }
+
+  /** @internal */
+  _save_to_state_dict(destination: StateDict, prefix: string, keep_vars: boolean): void {
+    for (const [name, param] of this._own_parameters())
+      destination[prefix + name] = keep_vars ? param : param.detach();
+    for (const [name, buffer, persistent] of this._own_buffers()) {
+      if (persistent) destination[prefix + name] = keep_vars ? buffer : buffer.detach();
+    }
+    const extra = this.get_extra_state();
+    if (extra !== undefined) destination[`${prefix}_extra_state`] = extra;
+  }
+
+  /** Overridden by modules that keep more than tensors in their state dict. */
+  get_extra_state(): unknown {
+    return undefined;
+  }
+
+  set_extra_state(_state: unknown): void {
+    throw new Error(`${this._get_name()} has get_extra_state but no set_extra_state`);
+  }
+
+  /** `hook(module, state_dict, prefix)` after this module's part of a state dict was written. */
+  register_state_dict_post_hook(hook: StateDictHook): RemovableHandle {
+    return (this.#state_dict_hooks ??= new HookList()).register(hook);
+  }
+
+  /** `hook(module, incompatible_keys)` after this module was loaded; may change the lists in place. */
+  register_load_state_dict_post_hook(
+    hook: (module: Module, keys: IncompatibleKeys) => void,
+  ): RemovableHandle {
+    return (this.#load_hooks ??= new HookList()).register(hook);
+  }
+
+  /** Copies parameters and buffers from `state_dict`; with `assign` its tensors take their places instead. */
+  load_state_dict(
+    state_dict: StateDict,
+    ...rest: Args<[], [strict: boolean, assign: boolean], { strict?: boolean; assign?: boolean }>
+  ): IncompatibleKeys {
+    const { strict, assign } = bind('load_state_dict', { strict: true, assign: false }, rest);
+    if (typeof state_dict !== 'object' || state_dict === null || state_dict instanceof Tensor) {
+      throw new TypeError(`Expected state_dict to be dict-like, got <class '${type_name(state_dict)}'>.`);
+    }
+    const entries: [string, unknown][] =
+      state_dict instanceof Map ? [...(state_dict as Map<string, unknown>)] : Object.entries(state_dict);
+    const context: LoadContext = {
+      state_dict: Object.fromEntries(entries),
+      metadata: (state_dict as { _metadata?: Metadata })._metadata ?? null,
+      assign,
+      missing_keys: [],
+      unexpected_keys: [],
+      error_msgs: [],
+    };
+    this.#load(context, '');
+    const { missing_keys, unexpected_keys, error_msgs } = context;
+    if (strict) {
+      const quoted = (keys: string[]): string => keys.map((key) => `"${key}"`).join(', ');
+      if (unexpected_keys.length > 0)
+        error_msgs.unshift(`Unexpected key(s) in state_dict: ${quoted(unexpected_keys)}. `);
+      if (missing_keys.length > 0)
+        error_msgs.unshift(`Missing key(s) in state_dict: ${quoted(missing_keys)}. `);
+    }
+    if (error_msgs.length > 0) {
+      throw new Error(
+        `Error(s) in loading state_dict for ${this._get_name()}:\n\t${error_msgs.join('\n\t')}`,
+      );
+    }
+    return new IncompatibleKeys(missing_keys, unexpected_keys);
+  }
+
+  #load(context: LoadContext, prefix: string): void {
+    this._load_from_state_dict(context, prefix);
+    for (const [name, module] of this._own_modules()) module.#load(context, `${prefix}${name}.`);
+    if (this.#load_hooks !== null) {
+      const keys = new IncompatibleKeys(context.missing_keys, context.unexpected_keys);
+      for (const hook of this.#load_hooks) hook(this, keys);
+    }
+  }
+
+  /** @internal Loads this module's own members, whose names in the state dict begin with `prefix`. */
+  _load_from_state_dict(context: LoadContext, prefix: string): void {
+    const { state_dict, missing_keys, unexpected_keys } = context;
+    const persistent = this._own_buffers().filter(([, , kept]) => kept);
+    const local = new Map<string, Tensor>(this._own_parameters());
+    for (const [name, buffer] of persistent) local.set(name, buffer);
+    for (const [name, member] of local) {
+      const key = prefix + name;
+      if (Object.hasOwn(state_dict, key)) this.#load_member(context, name, key, member, state_dict[key]);
+      else missing_keys.push(key);
+    }
+    const extra_key = `${prefix}_extra_state`;
+    const has_extra = this.get_extra_state !== Module.prototype.get_extra_state;
+    if (has_extra && Object.hasOwn(state_dict, extra_key)) this.set_extra_state(state_dict[extra_key]);
+    else if (has_extra) missing_keys.push(extra_key);
+    else if (Object.hasOwn(state_dict, extra_key)) unexpected_keys.push(extra_key);
+
+    const children = new Set(this._own_modules().map(([name]) => name));
+    for (const key of Object.keys(state_dict)) {
+      if (!key.startsWith(prefix) || key === extra_key) continue;
+      const [first, ...deeper] = key.slice(prefix.length).split('.') as [string, ...string[]];
+      if (deeper.length > 0 ? !children.has(first) : !local.has(first)) unexpected_keys.push(key);
+    }
+  }
+
+  #load_member(context: LoadContext, name: string, key: string, member: Tensor, value: unknown): void {
+    if (!(value instanceof Tensor)) {
+      context.error_msgs.push(
+        `While copying the parameter named "${key}", expected torch.Tensor or Tensor-like object from checkpoint but ` +
+          `received <class '${type_name(value)}'>`,
+      );
+      return;
+    }
+    // Checkpoints from before 0-d tensors keep such a value in one dimension.
+    const source =
+      member.dim() === 0 && value.dim() === 1 && value.shape[0] === 1 ? value.select(0, 0) : value;
+    if (source.shape.join() !== member.shape.join()) {
+      context.error_msgs.push(
+        `size mismatch for ${key}: copying a param with shape ${repr_size(source.shape)} from checkpoint, the shape in ` +
+          `current model is ${repr_size(member.shape)}.`,
+      );
+      return;
+    }
+    try {
+      if (!context.assign) no_grad(() => member.copy_(source));
+      else if (!(member instanceof Parameter)) this.#set(name, source);
+      else if (source instanceof Parameter) this.#set(name, source.requires_grad_(member.requires_grad));
+      else this.#set(name, new Parameter(source, member.requires_grad));
+    } catch (error) {
+      context.error_msgs.push(
+        `While copying the parameter named "${key}", whose dimensions in the model are ${repr_size(member.shape)} and whose ` +
+          `dimensions in the checkpoint are ${repr_size(source.shape)}, an exception occurred : ` +
+          `('${error instanceof Error ? error.message : String(error)}',).`,
+      );
+    }
+  }
+
+  // ---- printing ----
+
+  /** What stands between the parentheses of the module's text; overridden by subclasses. */
+  extra_repr(): string {
+    return '';
+  }
+
+  override toString(): string {
+    const extra = this.extra_repr();
+    const extra_lines = extra === '' ? [] : extra.split('\n');
+    const child_lines = this._own_modules().map(
+      ([name, module]) => `(${name}): ${indent(module.toString(), 2)}`,
+    );
+    return wrap_lines(this._get_name(), extra_lines, child_lines);
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+type NamedMembersArgs = Args<
+  [],
+  [prefix: string, recurse: boolean, remove_duplicate: boolean],
+  { prefix?: string; recurse?: boolean; remove_duplicate?: boolean }
+>;
+
+/** `Name(...)`: one line if there is a single extra line and no child, else one item per line. */
+export function wrap_lines(name: string, extra_lines: string[], child_lines: string[]): string {
+  const lines = [...extra_lines, ...child_lines];
+  if (lines.length === 0) return `${name}()`;
+  if (extra_lines.length === 1 && child_lines.length === 0) return `${name}(${extra_lines[0]})`;
+  return `${name}(\n  ${lines.join('\n  ')}\n)`;
+}
+
+/** Indents all lines but the first. */
+export function indent(text: string, spaces: number): string {
+  return text.replaceAll('\n', `\n${' '.repeat(spaces)}`);
+}
+
+/** Drops or zeroes a gradient, as `zero_grad` of modules and optimizers does. */
+export function reset_grad(param: Tensor, set_to_none: boolean): void {
+  const grad = param.grad;
+  if (grad === null) return;
+  if (set_to_none) {
+    param.grad = null;
+    return;
+  }
+  if (grad.grad_fn !== null) grad.detach_();
+  else grad.requires_grad_(false);
+  grad.zero_();
+}
+
+/** The name that an error message gives to a value's type: Python's. */
+export function type_name(value: unknown): string {
+  if (value === null || value === undefined) return 'NoneType';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float';
+  if (typeof value === 'string') return 'str';
+  if (typeof value === 'boolean') return 'bool';
+  if (Array.isArray(value)) return 'list';
+  if (is_plain_object(value) || value instanceof Map) return 'dict';
+  if (typeof value === 'object' || value instanceof Module) return value.constructor.name;
+  return typeof value;
+}
