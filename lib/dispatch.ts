@@ -224,7 +224,8 @@ function run(o: Overload, args: unknown[]): unknown {
 
 /** A native result as the caller sees it: handles become tensors, named tuples carry their names. */
 function lift(r: unknown, returns: string, names: string[] | null): unknown {
-  if (returns === 'Tensor') return new Tensor(r as Handle);
+  // (nonzero declares a tensor, and gives an array of them with as_tuple.)
+  if (returns === 'Tensor' && !Array.isArray(r)) return new Tensor(r as Handle);
   if (Array.isArray(r) && (returns[0] === '(' || returns.startsWith('Tensor'))) {
     const list = (r as (Handle | null)[]).map((h) => (h === null ? null : new Tensor(h)));
     if (names) names.forEach((n, i) => Object.defineProperty(list, n, { value: list[i], enumerable: false }));

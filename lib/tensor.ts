@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { arrayFor, dtypeName, type DType, type TypedArray } from './dtype';
 import { rethrow } from './errors';
 import type { TensorMethods } from './generated/methods';
+import { index, index_put, index_put_, type Index } from './indexing';
 import { native, type Handle } from './native';
 import { wrapNode, type GradFn } from './autograd/node';
 import { format_tensor } from './printing';
@@ -314,6 +315,43 @@ export class Tensor {
   *[Symbol.iterator](): Generator<Tensor, void> {
     if (this.dim() === 0) throw new TypeError('iteration over a 0-d tensor');
     yield* this.unbind(0);
+  }
+
+  // ---- indexing ----
+  /**
+   * Python's `x[...]`: numbers, `torch.Slice(start, stop, step)`, `'...'`, `null` (a new dimension), booleans, integer tensors and
+   * bool masks, in an array; a lone one needs no array. Numbers, slices and the like give a view, tensors and masks a copy.
+   *
+   * Throws a RangeError when an index is out of range or there are too many.
+   *
+   * @example
+   * ```ts
+   * torch.tensor([[1, 2], [3, 4]]).index([0, torch.Slice(1)])
+   * torch.arange(4).index([torch.tensor([0, 3]).long()])
+   * ```
+   */
+  index(indices: Index | readonly Index[]): Tensor {
+    return index(this, indices);
+  }
+  /**
+   * Python's `x[...] = values`, with the indices of `index`; `values` is a tensor that broadcasts, or a number. Differentiable, also
+   * through views. With `accumulate`, values are added, also where positions repeat.
+   */
+  index_put_(
+    indices: Index | readonly Index[],
+    values: Tensor | number | bigint | boolean,
+    accumulate = false,
+  ): this {
+    index_put_(this, indices, values, accumulate);
+    return this;
+  }
+  /** A copy with `values` written as by {@link index_put_}. */
+  index_put(
+    indices: Index | readonly Index[],
+    values: Tensor | number | bigint | boolean,
+    accumulate = false,
+  ): Tensor {
+    return index_put(this, indices, values, accumulate);
   }
 
   // ---- transposes as properties ----

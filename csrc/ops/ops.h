@@ -46,7 +46,6 @@ Tensor reshape(const Tensor& self, const Dims& shape);
 Tensor permute(const Tensor& self, const Dims& dims);
 Tensor transpose(const Tensor& self, int64_t dim0, int64_t dim1);
 Tensor t(const Tensor& self);
-Tensor mT(const Tensor& self);
 Tensor movedim(const Tensor& self, const Dims& source, const Dims& destination);
 Tensor alias(const Tensor& self);
 Tensor squeeze(const Tensor& self);

@@ -95,30 +95,6 @@ torch.tensor([[1, 2], [3, 4]]).t() // tensor([[1., 3.],
 //         [2., 4.]])
 )");
 
-Tensor numpy_T(const Tensor& self) {
-  Dims order;
-  for (int d = self.dim() - 1; d >= 0; --d) order.push_back(d);
-  return permuted("PermuteBackward0", self, order);
-}
-OP("numpy_T(Tensor self) -> Tensor", numpy_T, kMethod | kInternal,
-   "All dimensions reversed: the property `T`.");
-
-Tensor mT(const Tensor& self) {
-  SC_CHECK(self.dim() >= 2, "tensor.mT is only supported on matrices or batches of matrices. Got ",
-           self.dim(), "-D tensor.");
-  return transpose(self, -2, -1);
-}
-OP("matrix_T(Tensor self) -> Tensor", mT, kMethod | kInternal,
-   "The last two dimensions swapped: the properties `mT` and `mH`.");
-
-static Tensor matrix_H(const Tensor& self) {
-  SC_CHECK(self.dim() == 0 || self.dim() == 2, "tensor.H is only supported on matrices (2-D tensors). Got ",
-           self.dim(), "-D tensor.");
-  return self.dim() == 0 ? alias(self) : transpose(self, 0, 1);
-}
-OP("matrix_H(Tensor self) -> Tensor", matrix_H, kMethod | kInternal,
-   "The transpose of a real matrix: the property `H`.");
-
 static Tensor adjoint(const Tensor& self) {
   SC_CHECK(self.dim() != 1,
            "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.");

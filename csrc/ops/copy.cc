@@ -1,0 +1,65 @@
+// Overwriting: copy_, fill, zero_.
+#include "ops.h"
+
+namespace sconce::ops {
+
+static Tensor copy(const Tensor& self, const Tensor& src, bool non_blocking) {
+  (void)non_blocking;  // a hint; a transfer here has always ended when copy_ returns
+  SC_CHECK(is_expandable_to(src.sizes(), self.sizes()), "The size of tensor a (",
+           self.sizes().empty() ? 1 : self.sizes().back(), ") must match the size of tensor b (",
+           src.sizes().empty() ? 1 : src.sizes().back(), ") at non-singleton dimension ",
+           std::max(self.dim() - 1, 0));
+  Tensor y = empty_like(self);
+  copy_into(y, src);
+  return differentiable("CopyBackwards", y)
+      .wrt(self, [](const Tensor&) { return Tensor(); })
+      .wrt(src, [device = src.device()](const Tensor& g) { return to_device(g, device); });
+}
+OP("copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", copy, kInPlace,
+   R"(Writes the values of `src` into the tensor, from any dtype and device. `src` broadcasts.
+
+See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
+
+@example
+torch.zeros(2).copy_(torch.tensor([1, 2])) // tensor([1., 2.])
+)");
+
+static Tensor fill(const Tensor& self, const Scalar& value) {
+  Tensor y = empty_like(self);
+  fill_into(y, value);
+  return differentiable("FillBackward0", y).wrt(self, [](const Tensor&) { return Tensor(); });
+}
+OP("fill.Scalar(Tensor self, Scalar value) -> Tensor", fill, kFunction | kInPlace,
+   R"(A tensor like `self` with every element `value`, a number or a 0-d tensor.
+
+See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
+
+@example
+torch.zeros(2).fill_(7) // tensor([7., 7.])
+)");
+static Tensor fill_tensor(const Tensor& self, const Tensor& value) {
+  SC_CHECK(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(),
+           " dimensions.");
+  Tensor y = empty_like(self);
+  copy_into(y, value);
+  return differentiable("FillBackward1", y)
+      .wrt(self, [](const Tensor&) { return Tensor(); })
+      .wrt(value, [](const Tensor& g) { return sum(g); });
+}
+OP("fill.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor, kFunction | kInPlace, "");
+
+static Tensor zero(const Tensor& self) {
+  Tensor y = empty_like(self);
+  fill_into(y, 0);
+  return differentiable("ZeroBackward0", y).wrt(self, [](const Tensor&) { return Tensor(); });
+}
+OP("zero(Tensor self) -> Tensor", zero, kInPlace,
+   R"(Sets every element to zero.
+
+See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.zero_.html
+
+@example
+torch.ones(2).zero_() // tensor([0., 0.])
+)");
+
+}  // namespace sconce::ops

@@ -1,0 +1,202 @@
+// x[...] and x[...] = v: Python's indexing, spelled as in PyTorch's C++ frontend.
+//
+// Numbers, slices, '...' and null make views, one after the other; index tensors and masks are left for one native call.
+import { dtypeCode } from './dtype';
+import { rethrow } from './errors';
+import { native, type Handle, type NativeFunction } from './native';
+import { isSlice, type Slice } from './slice';
+import { Tensor } from './tensor';
+
+type Nested = readonly (number | bigint | boolean | Nested)[];
+/** One entry of an index. Arrays of integers or booleans stand for index tensors and masks. */
+export type Index = number | bigint | boolean | null | '...' | Slice | Tensor | Nested;
+
+const bound = new Map<string, NativeFunction>();
+function op(key: string, inPlace = false): NativeFunction {
+  const name = inPlace ? `${key}!` : key;
+  let fn = bound.get(name);
+  if (!fn) {
+    fn = native.op(key, inPlace);
+    if (!fn) throw new Error(`the native library has no operator ${key}`);
+    bound.set(name, fn);
+  }
+  return fn;
+}
+const call = (key: string, ...args: unknown[]): Tensor => {
+  try {
+    return new Tensor(op(key)(...args) as Handle);
+  } catch (e) {
+    return rethrow(e);
+  }
+};
+
+const isMask = (t: Tensor): boolean => t.dtype === 'bool' || t.dtype === 'uint8';
+
+/** How many dimensions of the indexed tensor an entry uses up. */
+function consumed(i: Index): number {
+  if (i === null || i === '...' || typeof i === 'boolean') return 0;
+  if (i instanceof Tensor) return isMask(i) ? i.dim() : 1;
+  return 1;
+}
+
+function fromArray(data: Nested): Tensor {
+  const shape: number[] = [];
+  for (let d: unknown = data; Array.isArray(d); d = d[0]) shape.push(d.length);
+  const flat = (data as unknown[]).flat(Infinity) as (number | bigint | boolean)[];
+  if (flat.length !== shape.reduce((a, b) => a * b, 1)) {
+    throw new TypeError('an index array must have rows of equal length');
+  }
+  const mask = flat.length > 0 && flat.every((v) => typeof v === 'boolean');
+  if (!mask && !flat.every((v) => typeof v === 'bigint' || (typeof v === 'number' && Number.isInteger(v)))) {
+    throw new RangeError('tensors used as indices must be long, int, byte or bool tensors');
+  }
+  const bytes = mask
+    ? Uint8Array.from(flat as boolean[], Number)
+    : BigInt64Array.from(flat as number[], BigInt);
+  return new Tensor(native.from_bytes(bytes, dtypeCode(mask ? 'bool' : 'int64'), shape));
+}
+
+interface Resolved {
+  view: Tensor; // what numbers, slices and the like leave
+  tensors: (Tensor | null)[]; // by dimension of `view`; empty without index tensors
+}
+
+/** Applies everything that makes a view and collects the rest. */
+function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
+  const entries = (Array.isArray(given) ? given : [given]) as readonly Index[];
+  const rank = self.dim();
+  let explicit = 0;
+  let ellipses = 0;
+  for (const i of entries) {
+    explicit += consumed(i);
+    if (i === '...') ++ellipses;
+  }
+  if (ellipses > 1) throw new RangeError("an index can only have a single ellipsis ('...')");
+  if (explicit > rank) throw new RangeError(`too many indices for tensor of dimension ${rank}`);
+  let view = self;
+  let dim = 0; // of view
+  let from = 0; // of self, for error texts
+  const tensors: (Tensor | null)[] = [];
+  const keep = (t: Tensor): void => {
+    while (tensors.length < dim) tensors.push(null);
+    tensors.push(t);
+    dim += Math.max(consumed(t), 1);
+  };
+  const added = (mask: boolean): void => {
+    view = view.unsqueeze(dim);
+    const t = new Tensor(native.from_bytes(Uint8Array.of(mask ? 1 : 0), dtypeCode('bool'), [1]));
+    while (tensors.length < dim) tensors.push(null);
+    tensors.push(t);
+    ++dim;
+  };
+  const at = (i: number): void => {
+    const size = view.size(dim) as number;
+    if (i < -size || i >= size) {
+      throw new RangeError(`index ${i} is out of bounds for dimension ${from} with size ${size}`);
+    }
+    view = call('select.int', view._h, dim, i);
+    ++from;
+  };
+  for (const i of entries) {
+    if (i === '...') {
+      dim += rank - explicit;
+      from += rank - explicit;
+    } else if (i === null) {
+      view = view.unsqueeze(dim++);
+    } else if (typeof i === 'boolean') {
+      added(i);
+    } else if (typeof i === 'number' || typeof i === 'bigint') {
+      if (typeof i === 'number' && !Number.isInteger(i)) {
+        throw new RangeError(
+          `only integers, slices, ellipsis ('...'), null and tensors are valid indices (got ${i})`,
+        );
+      }
+      if (rank === 0) {
+        throw new RangeError(
+          'invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number',
+        );
+      }
+      at(Number(i));
+    } else if (isSlice(i)) {
+      const step = i.step ?? 1;
+      if (step <= 0) throw new Error('step must be greater than zero');
+      view = call('slice.Tensor', view._h, dim, i.start, i.stop, step);
+      ++dim;
+      ++from;
+    } else if (i instanceof Tensor) {
+      if (i.dim() === 0 && isMask(i)) added(Boolean(i.item()));
+      else if (i.dim() === 0 && !i.is_floating_point()) at(Number(i.item()));
+      else {
+        from += consumed(i);
+        keep(i);
+      }
+    } else if (Array.isArray(i)) {
+      const t = fromArray(i as Nested);
+      from += consumed(t);
+      keep(t);
+    } else {
+      throw new TypeError("only integers, slices, ellipsis ('...'), null and tensors are valid indices");
+    }
+  }
+  return { view, tensors };
+}
+
+const handles = (tensors: (Tensor | null)[]): (Handle | null)[] => tensors.map((t) => t?._h ?? null);
+
+/** `self[indices]`. */
+export function index(self: Tensor, indices: Index | readonly Index[]): Tensor {
+  const { view, tensors } = resolve(self, indices);
+  if (tensors.length > 0) return call('index.Tensor', view._h, handles(tensors));
+  return view === self ? call('alias', self._h) : view;
+}
+
+type Values = Tensor | number | bigint | boolean;
+
+/** A value as index_put takes it. A place that is a mere view takes any dtype, as `copy_` does. */
+function source(view: Tensor, tensors: (Tensor | null)[], values: Values): Tensor {
+  if (!(values instanceof Tensor))
+    return call('full', [], values, dtypeCode(view.dtype), native.device(view._h));
+  if (tensors.length > 0 || values.dtype === view.dtype) return values;
+  return values.to(view.dtype);
+}
+
+/** Leading dimensions of size 1 do not count in an assignment. */
+function trimmed(values: Tensor, rank: number): Tensor {
+  let v = values;
+  while (v.dim() > rank && v.shape[0] === 1) v = v.squeeze(0);
+  return v;
+}
+
+/** `self[indices] = values`, recorded through the view. */
+export function index_put_(
+  self: Tensor,
+  indices: Index | readonly Index[],
+  values: Values,
+  accumulate = false,
+): void {
+  const { view, tensors } = resolve(self, indices);
+  let v = source(view, tensors, values);
+  if (tensors.length === 0) v = trimmed(v, view.dim());
+  try {
+    op('index_put', true)(view._h, handles(tensors), v._h, accumulate);
+  } catch (e) {
+    rethrow(e);
+  }
+}
+
+/** A copy of `self` with `self[indices] = values`. */
+export function index_put(
+  self: Tensor,
+  indices: Index | readonly Index[],
+  values: Values,
+  accumulate = false,
+): Tensor {
+  const entries = (Array.isArray(indices) ? indices : [indices]) as readonly Index[];
+  if (entries.every((i) => i instanceof Tensor)) {
+    const tensors = entries as Tensor[];
+    return call('index_put', self._h, handles(tensors), source(self, tensors, values)._h, accumulate);
+  }
+  const copy = self.clone();
+  index_put_(copy, indices, values, accumulate);
+  return copy;
+}
