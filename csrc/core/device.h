@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "../backend.h"
 
@@ -30,6 +31,11 @@ const char* cuda_unavailable_reason();
 int cuda_device_count();
 // Turns a kernel's status into an exception that names the operator.
 void check_kernel(int32_t status, Device d, const char* op);
+// Runs a kernel that a backend may lack.
+template <class... P, class... A>
+void run_kernel(int32_t (*kernel)(P...), Device d, const char* op, A&&... args) {
+  check_kernel(kernel ? kernel(std::forward<A>(args)...) : SC_UNSUPPORTED, d, op);
+}
 
 // Puts a kernel into the CPU backend from the file that defines it:  SC_CPU_KERNEL(reduce.reduce, reduce_kernel);
 #define SC_CPU_KERNEL_CAT2(a, b) a##b

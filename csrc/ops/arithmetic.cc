@@ -163,7 +163,7 @@ void add_raw_(const Tensor& dst, const Tensor& src) {
   Iter it(dst.dtype());
   it.out(dst).in(dst).in(s).build();
   const Params one{{1}};
-  if (dst.numel()) check_kernel(backend_of(dst.device()).elementwise.binary(SC_ADD, it.c(), one.p), dst.device(), "add_");
+  if (dst.numel()) run_kernel(backend_of(dst.device()).elementwise.binary, dst.device(), "add_", SC_ADD, it.c(), one.p);
 }
 
 }  // namespace sconce::ops

@@ -26,7 +26,7 @@ Tensor unary(ScUnaryOp op, const Tensor& x, Params p) {
   Iter it(out);
   if (Tensor self = direct_output(out, x.sizes())) it.out(self);
   it.in(x).build();
-  if (it.result().numel()) check_kernel(backend_of(it.device()).elementwise.unary(op, it.c(), p.p), it.device(), "unary");
+  if (it.result().numel()) run_kernel(backend_of(it.device()).elementwise.unary, it.device(), "unary", op, it.c(), p.p);
   return it.result();
 }
 
@@ -34,7 +34,7 @@ Tensor unary_float(ScUnaryOp op, const Tensor& x, Params p) { return unary(op, c
 
 static Tensor run_binary(ScBinaryOp op, Iter& it, const Params& p) {
   it.build();
-  if (it.result().numel()) check_kernel(backend_of(it.device()).elementwise.binary(op, it.c(), p.p), it.device(), "binary");
+  if (it.result().numel()) run_kernel(backend_of(it.device()).elementwise.binary, it.device(), "binary", op, it.c(), p.p);
   return it.result();
 }
 
@@ -103,7 +103,7 @@ Tensor ternary(ScTernaryOp op, const Tensor& a0, const Tensor& b0, const Tensor&
   const Tensor b = same_device(cast_raw(b0, dtype), d), c = same_device(cast_raw(c0, dtype), d);
   Iter it(dtype);
   it.in(a).in(b).in(c).build();
-  if (it.result().numel()) check_kernel(backend_of(it.device()).elementwise.ternary(op, it.c(), p.p), it.device(), "ternary");
+  if (it.result().numel()) run_kernel(backend_of(it.device()).elementwise.ternary, it.device(), "ternary", op, it.c(), p.p);
   return it.result();
 }
 

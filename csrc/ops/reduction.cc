@@ -118,7 +118,7 @@ Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim,
     r.reduced_shape[i] = reduced[i].size;
     r.reduced_in_strides[i] = reduced[i].in_stride;
   }
-  check_kernel(backend_of(self.device()).reduce.reduce(op, &r), self.device(), "reduce");
+  run_kernel(backend_of(self.device()).reduce.reduce, self.device(), "reduce", op, &r);
   return out;
 }
 

@@ -62,7 +62,7 @@ export const creation: Row[] = [
   row('new_empty', made_new([2, 2]), { undefined_values: true }),
 ];
 
-export const random: Row[] = [
+const drawn: Row[] = [
   row('rand', [...floats([2, 3]), call(2, 3), call([40]), call([0])], {
     ...once,
     errors: [kwcall([[2]], { dtype: dtype('int64') })],
@@ -113,6 +113,8 @@ export const random: Row[] = [
     errors: [call(t([2], f32), 5, 2)],
   }),
 ];
+
+export const random = drawn.map((drawing) => ({ ...drawing, strided: false }));
 
 export const convert: Row[] = [
   row('to', [

@@ -73,6 +73,8 @@ export interface Row {
   errors?: BadCall[];
   /** Factor on every tolerance; each use says why. */
   loosen?: number;
+  /** False: other layouts of the inputs give other values, as random numbers are drawn in the order of memory. */
+  strided?: boolean;
   /** Only shapes and dtypes are compared: the values are not defined (`empty`). */
   undefined_values?: boolean;
 }
