@@ -8,3 +8,12 @@ export function rethrow(e: unknown): never {
   }
   throw e;
 }
+
+/** Calls the native layer; what it throws is thrown again as the caller's own kind of error. */
+export function guard<T>(f: () => T): T {
+  try {
+    return f();
+  } catch (e) {
+    return rethrow(e);
+  }
+}

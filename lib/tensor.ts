@@ -2,7 +2,7 @@
 // lib/generated/ops.ts; what needs JavaScript's own kinds of values is written out here.
 import { inspect } from 'node:util';
 import { arrayFor, dtypeName, type DType, type TypedArray } from './dtype';
-import { rethrow } from './errors';
+import { guard, rethrow } from './errors';
 import type { TensorMethods } from './generated/methods';
 import { index, index_put, index_put_, type Index } from './indexing';
 import { native, type Handle } from './native';
@@ -433,14 +433,6 @@ export interface BackwardOptions {
 
 const ITEM_SIZE = [4, 8, 2, 2, 8, 4, 2, 1, 1, 1];
 const grads = new WeakMap<Tensor, Tensor>();
-
-function guard<T>(f: () => T): T {
-  try {
-    return f();
-  } catch (e) {
-    return rethrow(e);
-  }
-}
 
 function at(list: number[], dim: number): number {
   const n = Math.max(list.length, 1);

@@ -94,6 +94,17 @@ function areNodeModulesFresh() {
   });
 }
 
+/** Whether lib/generated is newer than the addon, whose operators it lists, and the script that writes it. */
+function isGeneratedFresh() {
+  const mtime = (file) => {
+    const full = path.join(root, file);
+    return fs.existsSync(full) ? fs.statSync(full).mtimeMs : 0;
+  };
+  return (
+    mtime('lib/generated/ops.ts') > Math.max(mtime('build/Release/sconce.node'), mtime('scripts/generate.ts'))
+  );
+}
+
 function setup({ forTests = false } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 17))
@@ -103,6 +114,7 @@ function setup({ forTests = false } = {}) {
   if (!areNodeModulesFresh()) run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
   const options = forTests ? ['-DSCONCE_TESTS=ON'] : [];
   run(process.execPath, ['scripts/install.js', '--from-source', ...options]);
+  if (!isGeneratedFresh()) run('npm', ['run', '--silent', 'generate']);
   if (!isDistFresh()) run(process.execPath, ['scripts/build-ts.js']);
 }
 
