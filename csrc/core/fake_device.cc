@@ -117,6 +117,28 @@ void untag_words(Call& call, ScIter* it) {
   }
 }
 
+// Optimizer steps name their tensors in host arrays.
+void untag_words(Call& call, ScParamLists* lists) {
+  call.untag_list(&lists->params, lists->count);
+  call.untag_list(&lists->grads, lists->count);
+}
+void untag_words(Call& call, ScSgd* a) {
+  untag_words(call, &a->lists);
+  call.untag_list(&a->momentum_buffers, a->lists.count);
+}
+void untag_words(Call& call, ScAdam* a) {
+  untag_words(call, &a->lists);
+  call.untag_list(&a->exp_avgs, a->lists.count);
+  call.untag_list(&a->exp_avg_sqs, a->lists.count);
+  call.untag_list(&a->max_exp_avg_sqs, a->lists.count);
+}
+void untag_words(Call& call, ScRmsprop* a) {
+  untag_words(call, &a->lists);
+  call.untag_list(&a->square_avgs, a->lists.count);
+  call.untag_list(&a->grad_avgs, a->lists.count);
+  call.untag_list(&a->momentum_buffers, a->lists.count);
+}
+
 template <class T>
 struct Argument<T*, std::enable_if_t<std::is_class_v<std::remove_cv_t<T>>>> {  // argument structs
   using Plain = std::remove_cv_t<T>;
@@ -246,6 +268,18 @@ ScBackend make_backend() {
   SC_FAKE(elementwise.range);
   SC_FAKE(reduce.reduce);
   SC_FAKE(matmul.matmul);
+  SC_FAKE(index.offsets);
+  SC_FAKE(index.take_rows);
+  SC_FAKE(index.put_rows);
+  SC_FAKE(index.gather);
+  SC_FAKE(index.scatter);
+  SC_FAKE(index.nonzero);
+  SC_FAKE(sort.sort);
+  SC_FAKE(sort.top_k);
+  SC_FAKE(random.fill);
+  SC_FAKE(optim.sgd);
+  SC_FAKE(optim.adam);
+  SC_FAKE(optim.rmsprop);
   SC_FAKE(index.offsets);
   SC_FAKE(index.take_rows);
   SC_FAKE(index.put_rows);
