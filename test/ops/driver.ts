@@ -57,11 +57,13 @@ const is_tensor = (value: unknown): value is Tensor => value instanceof torch.Te
 // ---- making arguments ----
 
 /** How a tensor argument is laid out in memory: the values are the same. */
-type Layout = 'contiguous' | 'strided' | 'transposed';
+type Layout = 'contiguous' | 'strided' | 'transposed' | 'on another device';
 
 function make_tensor(spec: ConcreteTensor, layout: Layout): Tensor {
   const elements = spec.data.map((x) => (spec.dtype === 'bool' ? Boolean(number_of(x)) : number_of(x)));
   const x = torch.tensor(elements, { dtype: spec.dtype }).reshape([...spec.shape]);
+  // Made of the CPU's kernels, but its memory is not the host's to touch.
+  if (layout === 'on another device') return x.to('fake');
   if (layout === 'strided') return torch.stack([x, x], x.dim()).select(x.dim(), 0);
   if (layout === 'transposed' && x.dim() >= 2) return x.transpose(0, -1).contiguous().transpose(0, -1);
   return x;
@@ -121,14 +123,16 @@ function forms_of(name: string, { args }: Arguments): Form[] {
   const forms: Form[] = [];
   if (typeof free_function(name) === 'function' && !methods_only.has(name) && !name.endsWith('_'))
     forms.push('function');
-  if (is_tensor(args[0]) && lookup(args[0], name) !== undefined) forms.push('method');
+  if (is_tensor(args[0]) && name in args[0]) forms.push('method');
   return forms;
 }
 
 // ---- comparing ----
 
+const host = (x: Tensor): Tensor => (x.is_cpu ? x : x.cpu());
+
 function elements_of(x: Tensor): number[] {
-  return Array.from(x.detach().to_typed_array() as ArrayLike<number | bigint>, Number);
+  return Array.from(host(x.detach()).to_typed_array() as ArrayLike<number | bigint>, Number);
 }
 
 function differs(ours: number, theirs: number, [rtol, atol]: [number, number]): boolean {
@@ -204,13 +208,14 @@ function describe_call(name: string, call: ConcreteCall): string {
 
 const message_of = (error: unknown): string => (error as Error).message ?? String(error);
 
-/** Runs `check` for each of `items` and fails with everything it found. */
+/** Runs `check` for each of `items` and fails with everything it found, the same finding once. */
 function each<T>(
   items: readonly T[],
   name: (item: T) => string,
   check: (item: T, i: number) => string | null,
 ): void {
-  const problems: string[] = [];
+  const found = new Map<string, string[]>();
+  let count = 0;
   items.forEach((item, i) => {
     let problem: string | null;
     try {
@@ -218,12 +223,16 @@ function each<T>(
     } catch (error) {
       problem = `threw ${message_of(error)}`;
     }
-    if (problem !== null) problems.push(`${name(item)}: ${problem}`);
+    if (problem === null) return;
+    ++count;
+    found.set(problem, [...(found.get(problem) ?? []), name(item)]);
   });
-  if (problems.length > 0) {
-    const shown = problems.slice(0, 12).join('\n  ');
-    throw new Error(`${problems.length} of ${items.length} cases differ\n  ${shown}`);
-  }
+  if (count === 0) return;
+  const shown = [...found].slice(0, 12).map(([problem, where]) => {
+    const others = where.length > 1 ? ` and ${where.length - 1} more` : '';
+    return `\n  ${where[0]}${others}: ${problem}`;
+  });
+  throw new Error(`${count} of ${items.length} cases differ${shown.join('')}`);
 }
 
 // ---- the checks of one row ----
@@ -242,15 +251,18 @@ function check_forms({ row, fixture, cases }: Entry): void {
   const missing: string[] = [];
   if (fixture.forms.function && typeof free_function(row.name) !== 'function')
     missing.push(`torch.${row.name}`);
-  if (fixture.forms.method && lookup(self, row.name) === undefined) missing.push(`Tensor.${row.name}`);
+  if (fixture.forms.method && !(row.name in self)) missing.push(`Tensor.${row.name}`);
   if (fixture.forms.in_place && lookup(self, `${row.name}_`) === undefined)
     missing.push(`Tensor.${row.name}_`);
   expect(missing).toEqual([]);
 }
 
+/** Enough to show that an operator runs elsewhere: its kernels are the same. */
+const device_dtypes = new Set(['float32', 'int64', 'bool']);
+
 function check_values({ row, cases }: Entry, layouts: Layout[]): void {
   each(
-    cases,
+    cases.filter(({ item }) => layouts[0] !== 'on another device' || device_dtypes.has(item.dtype)),
     ({ item }) => describe_call(row.name, item.call),
     ({ item, answer }) => {
       for (const layout of layouts) {
@@ -287,8 +299,27 @@ function check_gradients({ row, cases }: Entry): void {
   );
 }
 
-function gradient_problem(row: Row, form: Form, item: Case, answer: Answer): string | null {
-  const given = fresh(item.call, 'contiguous', true);
+function check_device(entry: Entry): void {
+  check_values(entry, ['on another device']);
+  const { row, cases } = entry;
+  each(
+    cases.filter(({ answer }) => Array.isArray(answer.grads)),
+    ({ item }) => describe_call(row.name, item.call),
+    ({ item, answer }) => {
+      const form = forms_of(row.name, fresh(item.call))[0] as Form;
+      return gradient_problem(row, form, item, answer, 'on another device');
+    },
+  );
+}
+
+function gradient_problem(
+  row: Row,
+  form: Form,
+  item: Case,
+  answer: Answer,
+  layout: Layout = 'contiguous',
+): string | null {
+  const given = fresh(item.call, layout, true);
   const outs = tensors_in(apply(row.name, form, given)).filter((x) => x.requires_grad);
   if (answer.grads === null) return outs.length === 0 ? null : 'requires a gradient, PyTorch’s does not';
   if (outs.length === 0) return 'requires no gradient, PyTorch’s does';
@@ -296,7 +327,7 @@ function gradient_problem(row: Row, form: Form, item: Case, answer: Answer): str
   const total = outs
     .map((x) => {
       const weights = Array.from({ length: x.numel() }, (_, i) => ((i % 7) + 1) / 8);
-      return x.mul(torch.tensor(weights, { dtype: x.dtype }).reshape(x.shape)).sum();
+      return x.mul(torch.tensor(weights, { dtype: x.dtype, device: x.device }).reshape(x.shape)).sum();
     })
     .reduce((sum, x) => sum.add(x));
   const wanted = given.tensors.filter((x) => x.requires_grad);
@@ -466,6 +497,8 @@ export function test_family(family: string): void {
       if (row.strided !== false) {
         test('takes strided tensors', () => check_values(entry, ['strided', 'transposed']));
       }
+      const has_tensors = cases.some(({ item }) => tensors_of(item.call).length > 0);
+      if (has_tensors && row.strided !== false) test('runs on another device', () => check_device(entry));
       test('has PyTorch’s gradients', () => check_gradients(entry));
       if (differentiable) test('names its nodes as PyTorch does', () => check_nodes(entry));
       if (differentiable) test('agrees with central differences, twice', () => check_differences(entry));
