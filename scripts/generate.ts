@@ -189,6 +189,7 @@ function quick(
 }
 
 const consts: string[] = [];
+const bindings = new Map<string, string>();
 const functions: string[] = [];
 const methodTypes: string[] = [];
 const methodImpl: string[] = [];
@@ -205,9 +206,16 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
     form === 'function' ? '' : '  ',
   );
   const signatures = `[${rows.map((r) => `\n  ${JSON.stringify(r.signature)},`).join('')}\n]`;
-  const opName = `op_${g.name}${inPlace ? '_' : ''}`;
-  const line = `let ${opName}: Op | undefined;\nconst get_${opName} = (): Op =>\n  (${opName} ??= bindOp('${name}', ${signatures}${inPlace ? ', true' : ''}));`;
-  if (!consts.includes(line)) consts.push(line);
+  // Forms with the same overloads share one binding; some overloads are functions only.
+  const bound = `${name} ${signatures}`;
+  let opName = bindings.get(bound);
+  if (opName === undefined) {
+    opName = `op_${id}`;
+    bindings.set(bound, opName);
+    consts.push(
+      `let ${opName}: Op | undefined;\nconst get_${opName} = (): Op =>\n  (${opName} ??= bindOp('${name}', ${signatures}${inPlace ? ', true' : ''}));`,
+    );
+  }
   const q = quick(rows, inPlace);
   const self = form === 'function' ? '' : 'this';
   let body = '';
