@@ -50,9 +50,7 @@ function fromArray(data: Nested): Tensor {
   if (!mask && !flat.every((v) => typeof v === 'bigint' || (typeof v === 'number' && Number.isInteger(v)))) {
     throw new RangeError('tensors used as indices must be long, int, byte or bool tensors');
   }
-  const bytes = mask
-    ? Uint8Array.from(flat as boolean[], Number)
-    : BigInt64Array.from(flat as number[], BigInt);
+  const bytes = mask ? Uint8Array.from(flat, Number) : BigInt64Array.from(flat as number[], BigInt);
   return new Tensor(native.from_bytes(bytes, dtypeCode(mask ? 'bool' : 'int64'), shape));
 }
 
@@ -90,7 +88,7 @@ function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
     ++dim;
   };
   const at = (i: number): void => {
-    const size = view.size(dim) as number;
+    const size = view.size(dim);
     if (i < -size || i >= size) {
       throw new RangeError(`index ${i} is out of bounds for dimension ${from} with size ${size}`);
     }
@@ -119,8 +117,9 @@ function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
       at(Number(i));
     } else if (isSlice(i)) {
       const step = i.step ?? 1;
-      if (step <= 0) throw new Error('step must be greater than zero');
-      view = call('slice.Tensor', view._h, dim, i.start, i.stop, step);
+      if (step === 0) throw new Error('slice step cannot be zero');
+      if (step < 0) throw new Error('step must be greater than zero');
+      view = call('_slice', view._h, dim, i.start, i.stop, step);
       ++dim;
       ++from;
     } else if (i instanceof Tensor) {
@@ -146,8 +145,8 @@ const handles = (tensors: (Tensor | null)[]): (Handle | null)[] => tensors.map((
 /** `self[indices]`. */
 export function index(self: Tensor, indices: Index | readonly Index[]): Tensor {
   const { view, tensors } = resolve(self, indices);
-  if (tensors.length > 0) return call('index.Tensor', view._h, handles(tensors));
-  return view === self ? call('alias', self._h) : view;
+  if (tensors.length > 0) return call('_index', view._h, handles(tensors));
+  return view === self ? call('_alias', self._h) : view;
 }
 
 type Values = Tensor | number | bigint | boolean;

@@ -9,6 +9,7 @@ const FUNCTION = 1;
 const METHOD = 2;
 const IN_PLACE = 4;
 const NN = 16;
+const WRITES_SELF = 64;
 const INTERNAL = 128;
 
 interface Row {
@@ -189,7 +190,6 @@ function quick(
 }
 
 const consts: string[] = [];
-const bindings = new Map<string, string>();
 const functions: string[] = [];
 const methodTypes: string[] = [];
 const methodImpl: string[] = [];
@@ -198,6 +198,7 @@ const torchNames: string[] = [];
 
 function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-place'): void {
   const inPlace = form === 'in-place';
+  const mutates = inPlace || (form === 'method' && rows.some((r) => r.flags & WRITES_SELF));
   const name = inPlace ? `${g.name}_` : g.name;
   const id = `${form === 'function' ? 'f' : form === 'method' ? 'm' : 'i'}_${g.name}`;
   const doc = rows.map((r) => r.doc).find((d) => d.trim() !== '') ?? '';
@@ -206,16 +207,9 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
     form === 'function' ? '' : '  ',
   );
   const signatures = `[${rows.map((r) => `\n  ${JSON.stringify(r.signature)},`).join('')}\n]`;
-  // Forms with the same overloads share one binding; some overloads are functions only.
-  const bound = `${name} ${signatures}`;
-  let opName = bindings.get(bound);
-  if (opName === undefined) {
-    opName = `op_${id}`;
-    bindings.set(bound, opName);
-    consts.push(
-      `let ${opName}: Op | undefined;\nconst get_${opName} = (): Op =>\n  (${opName} ??= bindOp('${name}', ${signatures}${inPlace ? ', true' : ''}));`,
-    );
-  }
+  const opName = `op_${g.name}${inPlace ? '_' : ''}`;
+  const line = `let ${opName}: Op | undefined;\nconst get_${opName} = (): Op =>\n  (${opName} ??= bindOp('${name}', ${signatures}${inPlace ? ', true' : ''}));`;
+  if (!consts.includes(line)) consts.push(line);
   const q = quick(rows, inPlace);
   const self = form === 'function' ? '' : 'this';
   let body = '';
@@ -228,7 +222,7 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
       ' && ',
     );
     const finish = (call: string): string =>
-      inPlace ? `${call};\n    return this;` : `return new Tensor(${call} as Handle);`;
+      mutates ? `${call};\n    return this;` : `return new Tensor(${call} as Handle);`;
     consts.push(`let n_${id}: NativeFunction | undefined;`);
     body += `  if (${condition}) {\n    try {\n      ${finish(`(n_${id} ??= ${q.fn})(${args.map((a) => `${a}._h`).join(', ')})`)}\n    } catch (e) {\n      rethrow(e);\n    }\n  }\n`;
     if (q.scalarFn) {
@@ -241,12 +235,12 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
     if (form === 'function') {
       writeFunction(params, `${body}  return callOp(get_${opName}(), Array.from(arguments));\n`);
     } else {
-      writeMethod(params, body, inPlace);
+      writeMethod(params, body, mutates);
     }
   } else if (form === 'function') {
     writeFunction('...args: any[]', `  return callOp(get_${opName}(), args);\n`);
   } else {
-    writeMethod('...args: any[]', '', inPlace);
+    writeMethod('...args: any[]', '', mutates);
   }
 
   function writeFunction(params: string, code: string): void {

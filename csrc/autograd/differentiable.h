@@ -180,6 +180,9 @@ inline DifferentiableBuilder differentiable(const char* name, const TensorList& 
 // leaf and view checks, version bump, history rebased through the base of a view.
 // `direct`: the computation is one element-wise kernel that may write straight into `self` (no gradient is wanted).
 Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct = false);
+// `compute` is a view operator on `self`: gives `self` the view's geometry and history.
+Tensor reshape_in_place(const Tensor& self, const Formula<Tensor()>& compute) = delete;
+Tensor reshape_in_place(const Tensor& self, Formula<Tensor()>&& compute);
 // Throws PyTorch's text when `self` may not be written in place.
 void check_in_place(const Tensor& self);
 

@@ -64,9 +64,9 @@ Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct) {
     self.bump_version();
     return self;
   }
-  SC_CHECK(y.sizes() == self.sizes(), "output with shape ", self.sizes(), " doesn't match the broadcast shape ", y.sizes());
   SC_CHECK(can_cast(y.dtype(), self.dtype()), "result type ", scalar_type_name(y.dtype()), " can't be cast to the desired output type ",
            scalar_type_name(self.dtype()));
+  SC_CHECK(y.sizes() == self.sizes(), "output with shape ", self.sizes(), " doesn't match the broadcast shape ", y.sizes());
   // Formulas that saved the old self get a copy of its bytes; the scope's own reference is the second one.
   for (Ref<TensorImpl>& old : scope.kept) {
     if (old->refcount() == 1) continue;
@@ -100,6 +100,17 @@ Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct) {
       rebase_history(self, Ref<Node>(), 0);
     }
   }
+  return self;
+}
+
+Tensor reshape_in_place(const Tensor& self, Formula<Tensor()>&& compute) {
+  check_in_place(self);
+  const Tensor y = compute();
+  const Ref<Node> fn = y.grad_fn();  // before the version moves on, which would make the view look at its base again
+  self.impl()->set_geometry(y.sizes(), y.strides(), y.storage_offset());
+  self.bump_version();
+  if (self.is_view()) self.impl()->view_version = self.version();
+  if (fn) set_history(self, fn, y.output_nr());
   return self;
 }
 

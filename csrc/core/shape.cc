@@ -90,8 +90,9 @@ bool view_strides(const Dims& sizes, const Dims& strides, const Dims& to, Dims* 
     return true;
   }
   *out = Dims::filled(to.size(), 1);
+  if (sizes.empty()) return numel_of(to) == 1;
   int view_d = to.size() - 1;
-  int64_t chunk_base = sizes.empty() ? 1 : strides.back();
+  int64_t chunk_base = strides.back();
   int64_t tensor_numel = 1, view_numel = 1;
   // Walk the old dimensions from the fastest; each run that is contiguous in memory must be filled by whole new ones.
   for (int d = sizes.size() - 1; d >= 0; --d) {

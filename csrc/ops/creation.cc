@@ -21,12 +21,8 @@ Tensor zeros_like_raw(const Tensor& self) {
   return t;
 }
 
-// An uninitialised tensor; the sizes are checked before any memory is asked for.
 static Tensor made(const IntList& size, DType dtype, Device device) {
-  const Dims sizes(size);
-  for (int64_t n : sizes)
-    SC_CHECK(n >= 0, "Trying to create tensor with negative dimension ", n, ": ", sizes);
-  return empty(sizes, dtype, device);
+  return empty(Dims(size), dtype, device);
 }
 static Tensor filled(Tensor t, const Scalar& v) {
   fill_into(t, v);
@@ -117,6 +113,7 @@ torch.empty_strided([2, 3], [1, 2]).stride() // [1, 2]
 
 static Tensor zeros(const IntList& size, const std::optional<DType>& dtype,
                     const std::optional<Device>& device) {
+  for (int64_t n : size) SC_CHECK(n >= 0, "zeros: Dimension size must be non-negative.");
   return filled(made(size, dtype.value_or(default_dtype()), device.value_or(Device())), 0);
 }
 OP("zeros(int[] size, *, ScalarType? dtype=None, Device? device=None) -> Tensor", zeros, kFunction | kNoGrad,

@@ -59,24 +59,17 @@ torch.tensor([1, 2, 3]).flipud() // tensor([3., 2., 1.])
 
 static int64_t positive_mod(int64_t a, int64_t n) { return (a % n + n) % n; }
 
-Tensor roll(const Tensor& self, const IntList& shifts, const IntList& dims) {
-  if (dims.empty() && shifts.size() == 1)
-    return view(roll(flatten(contiguous(self)), shifts, {0}), self.sizes());
-  SC_CHECK(!shifts.empty(), "`shifts` required");
-  SC_CHECK(shifts.size() == dims.size(),
-           "shifts and dimensions must align. shifts: ", static_cast<int64_t>(shifts.size()),
-           ", dims:", static_cast<int64_t>(dims.size()));
+// One dimension after the other, each with its tail moved to the front.
+static Tensor rolled(const Tensor& self, const IntList& shifts, const IntList& dims) {
   Tensor from = self;
-  Tensor y = self;
   for (size_t i = 0; i < dims.size(); ++i) {
-    const int d = wrap_dim(dims[i], self.dim());
-    const int64_t size = self.dim() == 0 ? 1 : self.sizes()[d];
-    y = empty_like(self);
-    if (self.dim() == 0 || size == 0) {
+    Tensor y = empty_like(from);
+    if (y.numel() == 0 || self.dim() == 0) {
       copy_into(y, from);
-      continue;
+      return y;
     }
-    const int64_t cut = positive_mod(-shifts[i], size);  // the tail from here on comes first
+    const int d = wrap_dim(dims[i], self.dim());
+    const int64_t size = self.sizes()[d], cut = positive_mod(-shifts[i], size);
     auto move = [&](int64_t start, int64_t length, int64_t to) {
       if (length == 0) return;
       Dims sizes = self.sizes();
@@ -87,6 +80,24 @@ Tensor roll(const Tensor& self, const IntList& shifts, const IntList& dims) {
     move(cut, size - cut, 0);
     move(0, cut, size - cut);
     from = y;
+  }
+  return from;
+}
+
+Tensor roll(const Tensor& self, const IntList& shifts, const IntList& dims) {
+  SC_CHECK(!shifts.empty(), "`shifts` required");
+  const bool whole = dims.empty() && shifts.size() == 1;
+  SC_CHECK(whole || shifts.size() == dims.size(),
+           "shifts and dimensions must align. shifts: ", static_cast<int64_t>(shifts.size()),
+           ", dims:", static_cast<int64_t>(dims.size()));
+  for (int64_t d : dims) wrap_dim(d, self.dim());
+  Tensor y;
+  if (whole) {
+    const Tensor flat = contiguous_raw(self);
+    y = rolled(alias_of(flat, {flat.numel()}, {1}, flat.storage_offset()), shifts, {0});
+    y = alias_of(y, self.sizes(), contiguous_strides(self.sizes()), 0);
+  } else {
+    y = rolled(self, shifts, dims);
   }
   return differentiable("RollBackward0", y).wrt(self, [shifts, dims](const Tensor& g) {
     IntList back = shifts;

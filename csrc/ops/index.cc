@@ -132,7 +132,7 @@ Tensor index(const Tensor& self, const OptTensorList& indices) {
         return index_put(zeros_raw(shape, g.dtype(), g.device()), at, g, true);
       });
 }
-OP("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", index, kFunction | kInternal,
+OP("_index(Tensor self, Tensor?[] indices) -> Tensor", index, kInternal,
    "Elements at the positions that the index tensors give, broadcast together; None keeps a dimension "
    "whole.");
 

@@ -60,7 +60,7 @@ static RowGeometry flat_rows() {
 
 Tensor masked_select(const Tensor& self, const Tensor& mask) {
   SC_CHECK(mask.dtype() == DType::kBool, "masked_select: expected BoolTensor for mask");
-  const Dims shape = broadcast_shapes(self.sizes(), mask.sizes());
+  const Dims shape = broadcast_shapes(mask.sizes(), self.sizes());
   Tensor at, table;
   {
     NoGradGuard raw;

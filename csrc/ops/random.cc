@@ -1,6 +1,7 @@
 // Random numbers. docs/random.md says which draws each operator takes.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <mutex>
@@ -83,6 +84,13 @@ Tensor overwrite(const Tensor& self, const Fill& draw) {
   return self;
 }
 
+// A number as PyTorch's messages print it: six digits, none more than needed.
+std::string plain(double v) {
+  char text[32];
+  snprintf(text, sizeof text, "%g", v);
+  return text;
+}
+
 void check_floating(const Tensor& self, const char* what) {
   SC_CHECK(is_floating(self.dtype()), "\"", what, "\" not implemented for '", scalar_type_name(self.dtype()),
            "'");
@@ -110,21 +118,20 @@ void uniform_raw(const Tensor& self, double from, double to, Generator* generato
   const char* t = c_names[static_cast<int>(self.dtype())];
   SC_CHECK(from >= -limit && from <= limit, "from is out of bounds for ", t);
   SC_CHECK(to >= -limit && to <= limit, "to is out of bounds for ", t);
-  SC_CHECK(from <= to,
-           "uniform_ expects to return a [from, to) range, but found from=", Scalar(from).to_double(),
-           " > to=", to);
+  SC_CHECK(from <= to, "uniform_ expects to return a [from, to) range, but found from=", plain(from),
+           " > to=", plain(to));
   SC_CHECK(to - from <= limit, "uniform_ expects to-from <= std::numeric_limits<",
            scalar_type_name(self.dtype()), ">::max(), but found to=", to, " and from=", from,
            " which result in to-from to exceed the limit");
   fill(SC_RAND_UNIFORM, "uniform_", self, generator, from, to);
 }
 void normal_raw(const Tensor& self, double mean, double std, Generator* generator) {
-  SC_CHECK(std >= 0, "normal expects std >= 0.0, but found std ", std);
+  SC_CHECK(std >= 0, "normal expects std >= 0.0, but found std ", plain(std));
   check_floating(self, "normal_kernel_cpu");
   fill(SC_RAND_NORMAL, "normal_", self, generator, mean, std);
 }
 void bernoulli_raw(const Tensor& self, double p, Generator* generator) {
-  SC_CHECK(p >= 0 && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", p);
+  SC_CHECK(p >= 0 && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", plain(p));
   fill(SC_RAND_BERNOULLI, "bernoulli_", self, generator, p);
 }
 
@@ -155,7 +162,7 @@ torch.manual_seed(0)
 torch.empty(2).normal_() // tensor([ 1.5410, -0.2934])
 )");
 static Tensor log_normal_(const Tensor& self, double mean, double std, Generator* generator) {
-  SC_CHECK(std > 0, "log_normal_ expects std > 0.0, but found std=", std);
+  SC_CHECK(std > 0, "log_normal_ expects std > 0.0, but found std=", plain(std));
   check_floating(self, "log_normal_cpu");
   return overwrite(self, [&] { fill(SC_RAND_LOG_NORMAL, "log_normal_", self, generator, mean, std); });
 }
@@ -169,7 +176,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log_normal_.html
 torch.empty(2, 3).log_normal_().shape // [2, 3]
 )");
 static Tensor exponential_(const Tensor& self, double lambd, Generator* generator) {
-  SC_CHECK(lambd > 0, "exponential_ expects lambda > 0.0, but found lambda=", lambd);
+  SC_CHECK(lambd > 0, "exponential_ expects lambda > 0.0, but found lambda=", plain(lambd));
   SC_CHECK(is_floating(self.dtype()),
            "Exponential distribution is a continuous probability distribution. dtype must be a floating "
            "point but you specified ",
@@ -192,7 +199,7 @@ Tensor exponential_like(const Tensor& like, Generator* generator) {
   return y;
 }
 static Tensor cauchy_(const Tensor& self, double median, double sigma, Generator* generator) {
-  SC_CHECK(sigma > 0, "cauchy_ expects sigma > 0.0, but found sigma=", sigma);
+  SC_CHECK(sigma > 0, "cauchy_ expects sigma > 0.0, but found sigma=", plain(sigma));
   SC_CHECK(is_floating(self.dtype()),
            "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but "
            "you specified ",
@@ -209,7 +216,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cauchy_.html
 torch.empty(2, 3).cauchy_().shape // [2, 3]
 )");
 static Tensor geometric_(const Tensor& self, double p, Generator* generator) {
-  SC_CHECK(p > 0 && p < 1, "geometric_ expects p to be in (0, 1), but got p=", p);
+  SC_CHECK(p > 0 && p < 1, "geometric_ expects p to be in (0, 1), but got p=", plain(p));
   return overwrite(self, [&] { fill(SC_RAND_GEOMETRIC, "geometric_", self, generator, p); });
 }
 OP("geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor", geometric_,
@@ -286,8 +293,6 @@ OP("bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Te
 // ---- random_ and randint ----
 namespace {
 
-constexpr int64_t kLow = std::numeric_limits<int64_t>::min();
-
 int mantissa_digits(DType t) {
   switch (t) {
     case DType::kFloat64:
@@ -316,7 +321,7 @@ IntRange range_of(DType t) {
     case DType::kBool:
       return {0, 1};
     default:
-      return {kLow, std::numeric_limits<int64_t>::max()};
+      return {INT64_MIN, INT64_MAX};
   }
 }
 void check_bound(int64_t v, const char* what, DType t) {
@@ -357,34 +362,22 @@ int64_t inner_to(int64_t to, DType t) {
   return last >= to ? last - spacing(to - 1, t) : to;
 }
 
-void random_from_to(const Tensor& self, int64_t from, const std::optional<int64_t>& to,
-                    Generator* generator) {
+void random_from_to(const Tensor& self, int64_t from, int64_t to, Generator* generator) {
   const DType t = self.dtype();
-  ScRandom a{};
-  if (to) {
-    int64_t low = from, high = *to;
-    SC_CHECK(low < high, "random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
-    if (is_floating(t)) {
-      low = inner_from(low, t);
-      high = inner_to(high, t);
-      SC_CHECK(low < high,
-               "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=",
-               low, " >= to=", high);
-    }
-    check_bound(low, "from", t);
-    check_bound(high - 1, "to - 1", t);
-    a.base = low;
-    a.range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
-  } else if (from != kLow) {
-    const int64_t last = is_floating(t) ? int64_t{1} << mantissa_digits(t) : range_of(t).high;
-    check_bound(from, "from", t);
-    SC_CHECK(from <= last,
-             "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to dtype, "
-             "but got from=",
-             from, " > to_inc=", last);
-    a.base = from;
-    a.range = static_cast<uint64_t>(last) - static_cast<uint64_t>(from) + 1;
+  int64_t low = from, high = to;
+  SC_CHECK(low < high, "random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
+  if (is_floating(t)) {
+    low = inner_from(low, t);
+    high = inner_to(high, t);
+    SC_CHECK(low < high,
+             "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=",
+             low, " >= to=", high);
   }
+  check_bound(low, "from", t);
+  check_bound(high - 1, "to - 1", t);
+  ScRandom a{};
+  a.base = low;
+  a.range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
   fill(SC_RAND_FROM_TO, "random_", self, generator, a);
 }
 
@@ -408,11 +401,10 @@ static Tensor random_to_(const Tensor& self, int64_t to, Generator* generator) {
 }
 OP("random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor", random_to_,
    kMethod | kWritesSelf | kRandom | kNoGrad, "");
-static Tensor random_from_(const Tensor& self, int64_t from, const std::optional<int64_t>& to,
-                           Generator* generator) {
+static Tensor random_from_(const Tensor& self, int64_t from, int64_t to, Generator* generator) {
   return overwrite(self, [&] { random_from_to(self, from, to, generator); });
 }
-OP("random_.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor", random_from_,
+OP("random_.from(Tensor self, int from, int to, *, Generator? generator=None) -> Tensor", random_from_,
    kMethod | kWritesSelf | kRandom | kNoGrad, "");
 
 static Tensor randint_low(int64_t low, int64_t high, const Dims& size, Generator* generator,
@@ -556,7 +548,7 @@ torch.normal(torch.tensor([1, 2]), torch.zeros(2)) // tensor([1., 2.])
 torch.normal(0, 1, [2, 3]).shape // [2, 3]
 )");
 static Tensor normal_tensor_float(const Tensor& mean, double std, Generator* generator) {
-  SC_CHECK(std >= 0, "normal expects std >= 0.0, but found std ", std);
+  SC_CHECK(std >= 0, "normal expects std >= 0.0, but found std ", plain(std));
   Tensor y = normal_around(mean.sizes(), mean, generator);
   NoGradGuard raw;
   return add(mul_scalar(y, std), mean);

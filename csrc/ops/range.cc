@@ -1,5 +1,6 @@
 // Sequences: arange, linspace, logspace, eye.
 #include <cmath>
+#include <cstdio>
 
 #include "ops.h"
 #include "pointwise.h"
@@ -20,15 +21,19 @@ Tensor range_raw(int64_t n, const Scalar& start, const Scalar& step, DType dtype
   return y;
 }
 
+static std::string plain(double v) {  // as PyTorch's messages print it
+  char text[32];
+  snprintf(text, sizeof text, "%g", v);
+  return text;
+}
+
 static Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step,
                      const std::optional<DType>& dtype, const std::optional<Device>& device) {
   const bool whole = !start.is_floating() && !end.is_floating() && !step.is_floating();
   const DType t = dtype.value_or(whole ? DType::kInt64 : default_dtype());
   const double from = start.to_double(), to = end.to_double(), by = step.to_double();
   SC_CHECK(by != 0, "step must be nonzero");
-  SC_CHECK(std::isfinite(from) && std::isfinite(to),
-           "unsupported range: ", start.is_floating() ? str(from) : str(start.to_int()), " -> ",
-           end.is_floating() ? str(to) : str(end.to_int()));
+  SC_CHECK(std::isfinite(from) && std::isfinite(to), "unsupported range: ", plain(from), " -> ", plain(to));
   SC_CHECK((by > 0 && to >= from) || (by < 0 && to <= from),
            "upper bound and lower bound inconsistent with step sign");
   double count;

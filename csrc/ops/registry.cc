@@ -151,6 +151,14 @@ void invoke(const OpEntry& op, const Value* args, Result& out, bool in_place_for
     op.thunk(args, out);
     return;
   }
+  if (op.flags & kReshapes) {
+    to_result(out, reshape_in_place(args[0].tensor, [&op, args]() -> Tensor {
+                Result r;
+                op.thunk(args, r);
+                return r.tensor;
+              }));
+    return;
+  }
   bool direct = false;
   if (op.flags & kDirect) {
     direct = true;

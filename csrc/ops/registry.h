@@ -109,6 +109,7 @@ enum OpFlags : uint32_t {
   kWritesSelf = 64,    // the function itself writes its first argument (normal_, index_put_ by hand, fused optimizer steps)
   kInternal = 128,     // reachable only from lib/, undocumented
   kRandom = 256,       // result depends on the generator: tests skip value comparison of repeated calls
+  kReshapes = 512,     // its in-place form changes the geometry of `self`, not its elements (squeeze_, t_)
 };
 
 struct Param {

@@ -201,27 +201,28 @@ static ScScatterMode add_or_multiply(const std::string& reduce) {
   SC_CHECK(reduce == "add" || reduce == "multiply", "reduce argument must be either add or multiply.");
   return reduce == "add" ? SC_SCATTER_ADD : SC_SCATTER_MUL;
 }
-static void no_gradient(const Tensor& self, const Tensor& src) {
-  SC_CHECK(!grad_enabled() || (!self.requires_grad() && !src.requires_grad()),
-           "the derivative for 'scatter' with reduce is not implemented: use scatter_add or scatter_reduce");
+// PyTorch has no derivative of these two overloads either, and says so only when a gradient is asked for.
+static Tensor without_derivative(const Tensor& y, const Tensor& self, const Tensor& src) {
+  auto refuse = [](const Tensor&) -> Tensor {
+    throw_error(ErrorKind::kRuntime, "derivative for aten::scatter is not implemented");
+  };
+  return differentiable("torch::autograd::NotImplemented", y).wrt(self, refuse).wrt(src, refuse);
 }
 static Tensor scatter_with(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src,
                            const std::string& reduce) {
   const int d = check_scatter(self, dim, index, &src);
-  no_gradient(self, src);
   Tensor y = fresh_copy(self);
   scatter_into(add_or_multiply(reduce), y, d, index, src);
-  return y;
+  return without_derivative(y, self, src);
 }
 OP("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor", scatter_with,
    kFunction | kMethod | kInPlace, "");
 static Tensor scatter_value_with(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value,
                                  const std::string& reduce) {
   const int d = check_scatter(self, dim, index, nullptr);
-  no_gradient(self, Tensor());
   Tensor y = fresh_copy(self);
   scatter_into(add_or_multiply(reduce), y, d, index, scalar_tensor(value, self.dtype(), self.device()));
-  return y;
+  return without_derivative(y, self, Tensor());
 }
 OP("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
    scatter_value_with, kFunction | kMethod | kInPlace, "");

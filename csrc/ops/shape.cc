@@ -44,16 +44,18 @@ torch.zeros(2, 3, 4).permute(2, 0, 1).shape // [4, 2, 3]
 
 Tensor transpose(const Tensor& self, int64_t dim0, int64_t dim1) {
   const int a = wrap_dim(dim0, self.dim()), b = wrap_dim(dim1, self.dim());
-  if (a == b) return alias(self);
   Dims sizes = self.sizes(), strides = self.strides();
-  std::swap(sizes[a], sizes[b]);
-  std::swap(strides[a], strides[b]);
+  if (a != b) {
+    std::swap(sizes[a], sizes[b]);
+    std::swap(strides[a], strides[b]);
+  }
   Tensor y = make_view(self, sizes, strides, self.storage_offset());
   return differentiable("TransposeBackward0", y).wrt(self, [a, b](const Tensor& g) {
     return transpose(g, a, b);
   });
 }
-OP("transpose(Tensor self, int dim0, int dim1) -> Tensor", transpose, kFunction | kMethod,
+OP("transpose(Tensor self, int dim0, int dim1) -> Tensor", transpose,
+   kFunction | kMethod | kInPlace | kReshapes,
    R"(The same memory with dimensions `dim0` and `dim1` swapped.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.transpose.html
@@ -63,7 +65,8 @@ torch.tensor([[1, 2, 3], [4, 5, 6]]).transpose(0, 1) // tensor([[1., 4.],
 //         [2., 5.],
 //         [3., 6.]])
 )");
-OP("swapaxes(Tensor self, int axis0, int axis1) -> Tensor", transpose, kFunction | kMethod,
+OP("swapaxes(Tensor self, int axis0, int axis1) -> Tensor", transpose,
+   kFunction | kMethod | kInPlace | kReshapes,
    R"(Another name of `transpose`.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.swapaxes.html
@@ -71,7 +74,8 @@ See https://docs.pytorch.org/docs/stable/generated/torch.swapaxes.html
 @example
 torch.zeros(2, 3).swapaxes(0, 1).shape // [3, 2]
 )");
-OP("swapdims(Tensor self, int dim0, int dim1) -> Tensor", transpose, kFunction | kMethod,
+OP("swapdims(Tensor self, int dim0, int dim1) -> Tensor", transpose,
+   kFunction | kMethod | kInPlace | kReshapes,
    R"(Another name of `transpose`.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.swapdims.html
@@ -82,10 +86,11 @@ torch.zeros(2, 3).swapdims(0, 1).shape // [3, 2]
 
 Tensor t(const Tensor& self) {
   SC_CHECK(self.dim() <= 2, "t() expects a tensor with <= 2 dimensions, but self is ", self.dim(), "D");
-  if (self.dim() < 2) return alias(self);
-  return permuted("TBackward0", self, {1, 0});
+  Dims order;
+  for (int d = self.dim() - 1; d >= 0; --d) order.push_back(d);
+  return permuted("TBackward0", self, order);
 }
-OP("t(Tensor self) -> Tensor", t, kFunction | kMethod,
+OP("t(Tensor self) -> Tensor", t, kFunction | kMethod | kInPlace | kReshapes,
    R"(The transpose of a matrix; a tensor with fewer dimensions as it is. Throws for more than 2 dimensions.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.t.html
@@ -167,7 +172,7 @@ Tensor alias(const Tensor& self) {
   Tensor y = make_view(self, self.sizes(), self.strides(), self.storage_offset());
   return differentiable("AliasBackward0", y).wrt(self, [](const Tensor& g) { return g; });
 }
-OP("alias(Tensor self) -> Tensor", alias, kFunction | kInternal, "A view of the whole tensor.");
+OP("_alias(Tensor self) -> Tensor", alias, kInternal, "A view of the whole tensor.");
 
 static Tensor squeezed(const char* name, const Tensor& self, uint32_t drop) {
   Dims sizes, strides;
@@ -181,7 +186,7 @@ static Tensor squeezed(const char* name, const Tensor& self, uint32_t drop) {
                                      [shape = self.sizes()](const Tensor& g) { return reshape(g, shape); });
 }
 Tensor squeeze(const Tensor& self) { return squeezed("SqueezeBackward0", self, ~0u); }
-OP("squeeze(Tensor self) -> Tensor", squeeze, kFunction | kMethod,
+OP("squeeze(Tensor self) -> Tensor", squeeze, kFunction | kMethod | kInPlace | kReshapes,
    R"(Drops all dimensions of size 1, or those of them that `dim` names. A view.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html
@@ -193,13 +198,15 @@ torch.zeros(2, 1, 3, 1).squeeze(1).shape // [2, 3, 1]
 Tensor squeeze_dim(const Tensor& self, int64_t dim) {
   return squeezed("SqueezeBackward1", self, 1u << wrap_dim(dim, self.dim()));
 }
-OP("squeeze.dim(Tensor self, int dim) -> Tensor", squeeze_dim, kFunction | kMethod, "");
+OP("squeeze.dim(Tensor self, int dim) -> Tensor", squeeze_dim, kFunction | kMethod | kInPlace | kReshapes,
+   "");
 static Tensor squeeze_dims(const Tensor& self, const Dims& dim) {
   uint32_t drop = 0;
   for (int64_t d : wrap_dims(dim, self.dim())) drop |= 1u << d;
   return squeezed("SqueezeBackward2", self, drop);
 }
-OP("squeeze.dims(Tensor self, int[] dim) -> Tensor", squeeze_dims, kFunction | kMethod, "");
+OP("squeeze.dims(Tensor self, int[] dim) -> Tensor", squeeze_dims, kFunction | kMethod | kInPlace | kReshapes,
+   "");
 
 Tensor unsqueeze(const Tensor& self, int64_t dim) {
   const int d = wrap_dim(dim, self.dim() + 1);
@@ -212,7 +219,7 @@ Tensor unsqueeze(const Tensor& self, int64_t dim) {
     return squeeze_dim(g, d);
   });
 }
-OP("unsqueeze(Tensor self, int dim) -> Tensor", unsqueeze, kFunction | kMethod,
+OP("unsqueeze(Tensor self, int dim) -> Tensor", unsqueeze, kFunction | kMethod | kInPlace | kReshapes,
    R"(Puts a dimension of size 1 at position `dim`, counted in the result. A view.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html

@@ -50,9 +50,12 @@ static std::tuple<Tensor, Tensor> ordered(const char* name, const char* op, cons
   return {y[0], y[1]};
 }
 
-std::tuple<Tensor, Tensor> sort(const Tensor& self, int64_t dim, bool descending) {
+static std::tuple<Tensor, Tensor> sorted(const char* name, const Tensor& self, int64_t dim, bool descending) {
   const int d = wrap_dim(dim, self.dim());
-  return ordered("SortBackward0", "sort", self, d, descending, self.dim() == 0 ? 1 : self.sizes()[d], true);
+  return ordered(name, "sort", self, d, descending, self.dim() == 0 ? 1 : self.sizes()[d], true);
+}
+std::tuple<Tensor, Tensor> sort(const Tensor& self, int64_t dim, bool descending) {
+  return sorted("SortBackward0", self, dim, descending);
 }
 OP("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", sort,
    kFunction | kMethod,
@@ -67,7 +70,7 @@ torch.tensor([3, 1, 2]).sort({ descending: true }).indices // tensor([0, 2, 1])
 static std::tuple<Tensor, Tensor> sort_stable(const Tensor& self, const std::optional<bool>& stable,
                                               int64_t dim, bool descending) {
   (void)stable;  // every sort here is
-  return sort(self, dim, descending);
+  return sorted("SortBackward1", self, dim, descending);
 }
 OP("sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor "
    "indices)",

@@ -54,8 +54,7 @@ Tensor expand(const Tensor& self, const Dims& size) {
   for (int i = size.size() - 1; i >= 0; --i) {
     const int64_t have = i >= lead ? self.sizes()[i - lead] : 1;
     if (sizes[i] == -1) {
-      SC_CHECK(i >= lead, "expand(torch.", scalar_type_name(self.dtype()), "Tensor{", self.sizes(), "}, size=", size,
-               "): The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ", i);
+      SC_CHECK(i >= lead, "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ", i);
       sizes[i] = have;
     }
     SC_CHECK(have == sizes[i] || have == 1, "The expanded size of the tensor (", sizes[i], ") must match the existing size (", have,

@@ -65,8 +65,8 @@ Tensor slice(const Tensor& self, int64_t dim, const std::optional<int64_t>& star
     at.strides[d] *= step;
   });
 }
-OP("slice.Tensor(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor", slice,
-   kFunction | kInternal, "`self[start:end:step]` along `dim`.");
+OP("_slice(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor", slice, kInternal,
+   "`self[start:end:step]` along `dim`.");
 
 Tensor narrow(const Tensor& self, int64_t dim, int64_t start, int64_t length) {
   SC_CHECK(self.dim() > 0, "narrow() cannot be applied to a 0-dim tensor.");
@@ -133,7 +133,7 @@ Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step)
     at.strides[d] *= step;
   });
 }
-OP("unfold(Tensor self, int dimension, int size, int step) -> Tensor", unfold, kMethod,
+OP("unfold(Tensor self, int dimension, int size, int step) -> Tensor", unfold, kFunction | kMethod,
    R"(All windows of `size` elements along `dimension`, each `step` after the one before, as a new last dimension. A view; windows may overlap.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html
@@ -174,7 +174,7 @@ Tensor as_strided(const Tensor& self, const Dims& size, const Dims& stride,
                const Tensor& g) { return as_strided_backward(g, size, stride, offset, sizes, strides, at); });
 }
 OP("as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor", as_strided,
-   kFunction | kMethod,
+   kFunction | kMethod | kInPlace | kReshapes,
    R"(A view on the storage of `self` with the given geometry, counted in elements. Throws when it reaches outside the storage.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.as_strided.html

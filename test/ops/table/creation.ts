@@ -97,7 +97,13 @@ const drawn: Row[] = [
       { ...call(t([20], { lo: 0.05, hi: 0.95, grad: false })), dtypes: ['float32', 'float64'] },
     ],
     {
-      errors: [call(t([2], { ...f32, data: [0.5, 1.5] }))],
+      in_place: false, // takes the probability as an argument
+      errors: [
+        {
+          ...call(t([2], { ...f32, data: [0.5, 1.5] })),
+          message: 'Expected p_in >= 0 && p_in <= 1 to be true, but got false.', // without the request to report it
+        },
+      ],
     },
   ),
   row('normal_', [call(source), call(source, 1, 0.5), call(t([40], { grad: false }))], {

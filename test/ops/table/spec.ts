@@ -73,8 +73,10 @@ export interface Row {
   errors?: BadCall[];
   /** Factor on every tolerance; each use says why. */
   loosen?: number;
-  /** False: other layouts of the inputs give other values, as random numbers are drawn in the order of memory. */
+  /** False: the result depends on how the inputs lie in memory, as random numbers are drawn in its order. */
   strided?: boolean;
+  /** False: the operator of this name with an underscore is another one. */
+  in_place?: boolean;
   /** Only shapes and dtypes are compared: the values are not defined (`empty`). */
   undefined_values?: boolean;
 }
