@@ -40,7 +40,7 @@ export function bind<S extends object>(callee: string, spec: S, args: readonly u
   }
   const bound = { ...spec } as Record<string, unknown>;
   positional.forEach((value, i) => {
-    if (value !== undefined) bound[names[i] as string] = value;
+    if (value !== undefined) bound[names[i]] = value;
   });
   if (named !== null) {
     for (const [name, value] of Object.entries(named)) {
@@ -85,10 +85,10 @@ function edit_distance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min(substitution, (row[j] as number) + 1, (next[j - 1] as number) + 1);
+      const substitution = (row[j - 1]) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min(substitution, (row[j]) + 1, (next[j - 1]) + 1);
     }
     row = next;
   }
-  return row[b.length] as number;
+  return row[b.length];
 }

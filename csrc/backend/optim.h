@@ -2,7 +2,8 @@
 #pragma once
 #include "common.h"
 
-// Lists of `count` tensors; the k-th tensors of all lists have numel[k] elements of `dtype` in one common dense layout.
+// Lists of `count` tensors; the k-th tensors of all lists have numel[k] elements of `dtype` in one common
+// dense layout.
 typedef struct ScParamLists {
   int32_t dtype;  // floating
   int64_t count;

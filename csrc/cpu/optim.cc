@@ -1,5 +1,5 @@
-// Fused optimizer steps. The arithmetic is that of PyTorch's tensor-by-tensor steps, rounding for rounding where its
-// kernels use fused multiply-adds, so that loss curves agree for long.
+// Fused optimizer steps. The arithmetic is that of PyTorch's tensor-by-tensor steps, rounding for rounding
+// where its kernels use fused multiply-adds, so that loss curves agree for long.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "csrc/cpu/optim.cc"
 #include <hwy/foreach_target.h>  // must come before highway.h
@@ -46,14 +46,16 @@ HWY_INLINE hn::Vec<D> lerp(D d, hn::Vec<D> a, hn::Vec<D> b, T w) {
 
 template <class T>
 void sgd_typed(const ScSgd& s, T* p, const T* g, T* b, int64_t n) {
-  const T lr = static_cast<T>(s.lr), momentum = static_cast<T>(s.momentum), keep = static_cast<T>(1 - s.dampening);
+  const T lr = static_cast<T>(s.lr), momentum = static_cast<T>(s.momentum),
+          keep = static_cast<T>(1 - s.dampening);
   const T weight_decay = static_cast<T>(s.weight_decay);
   for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
     auto param = hn::LoadU(d, p + i);
     auto grad = effective_grad(d, g + i, param, s.maximize != 0, weight_decay);
     if (b != nullptr) {
       const auto m = hn::Set(d, momentum);
-      const auto buffer = s.first_step ? grad : hn::MulAdd(grad, hn::Set(d, keep), hn::Mul(hn::LoadU(d, b + i), m));
+      const auto buffer =
+          s.first_step ? grad : hn::MulAdd(grad, hn::Set(d, keep), hn::Mul(hn::LoadU(d, b + i), m));
       hn::StoreU(buffer, d, b + i);
       grad = s.nesterov ? hn::MulAdd(buffer, m, grad) : buffer;
     }
@@ -90,7 +92,8 @@ void adam_typed(const ScAdam& s, int64_t k, T* p, const T* g, T* m, T* v, T* vma
 template <class T>
 void rmsprop_typed(const ScRmsprop& s, T* p, const T* g, T* v, T* ga, T* b, int64_t n) {
   const T lr = static_cast<T>(s.lr), alpha = static_cast<T>(s.alpha), w = static_cast<T>(1 - s.alpha);
-  const T eps = static_cast<T>(s.eps), momentum = static_cast<T>(s.momentum), weight_decay = static_cast<T>(s.weight_decay);
+  const T eps = static_cast<T>(s.eps), momentum = static_cast<T>(s.momentum),
+          weight_decay = static_cast<T>(s.weight_decay);
   for_each_vector<T>(n, [&](auto d, int64_t i) HWY_ATTR {
     const auto param = hn::LoadU(d, p + i);
     const auto grad = effective_grad(d, g + i, param, s.maximize != 0, weight_decay);
@@ -116,16 +119,19 @@ void rmsprop_typed(const ScRmsprop& s, T* p, const T* g, T* v, T* ga, T* b, int6
 
 void sgd_f32(const ScSgd& s, float* p, const float* g, float* b, int64_t n) { sgd_typed(s, p, g, b, n); }
 void sgd_f64(const ScSgd& s, double* p, const double* g, double* b, int64_t n) { sgd_typed(s, p, g, b, n); }
-void adam_f32(const ScAdam& s, int64_t k, float* p, const float* g, float* m, float* v, float* vmax, int64_t n) {
+void adam_f32(const ScAdam& s, int64_t k, float* p, const float* g, float* m, float* v, float* vmax,
+              int64_t n) {
   adam_typed(s, k, p, g, m, v, vmax, n);
 }
-void adam_f64(const ScAdam& s, int64_t k, double* p, const double* g, double* m, double* v, double* vmax, int64_t n) {
+void adam_f64(const ScAdam& s, int64_t k, double* p, const double* g, double* m, double* v, double* vmax,
+              int64_t n) {
   adam_typed(s, k, p, g, m, v, vmax, n);
 }
 void rmsprop_f32(const ScRmsprop& s, float* p, const float* g, float* v, float* ga, float* b, int64_t n) {
   rmsprop_typed(s, p, g, v, ga, b, n);
 }
-void rmsprop_f64(const ScRmsprop& s, double* p, const double* g, double* v, double* ga, double* b, int64_t n) {
+void rmsprop_f64(const ScRmsprop& s, double* p, const double* g, double* v, double* ga, double* b,
+                 int64_t n) {
   rmsprop_typed(s, p, g, v, ga, b, n);
 }
 
@@ -143,8 +149,9 @@ HWY_EXPORT(rmsprop_f32);
 HWY_EXPORT(rmsprop_f64);
 
 namespace {
-constexpr int64_t kBlock = 4096;  // elements per piece of work: fits the first-level caches with all its states
-constexpr int64_t kGrain = 8;     // blocks below which it is not worth waking a thread
+constexpr int64_t kBlock =
+    4096;                      // elements per piece of work: fits the first-level caches with all its states
+constexpr int64_t kGrain = 8;  // blocks below which it is not worth waking a thread
 
 // Calls body(tensor, from, to) over pieces of all tensors, spread over the threads.
 template <class F>
@@ -207,10 +214,12 @@ int32_t sgd(const ScSgd* s) {
     const int64_t n = to - from;
     if (l.dtype == SC_FLOAT32) {
       HWY_DYNAMIC_DISPATCH(sgd_f32)
-      (*s, at<float>(l.params, k, from), at<float>(l.grads, k, from), at<float>(s->momentum_buffers, k, from), n);
+      (*s, at<float>(l.params, k, from), at<float>(l.grads, k, from), at<float>(s->momentum_buffers, k, from),
+       n);
     } else if (l.dtype == SC_FLOAT64) {
       HWY_DYNAMIC_DISPATCH(sgd_f64)
-      (*s, at<double>(l.params, k, from), at<double>(l.grads, k, from), at<double>(s->momentum_buffers, k, from), n);
+      (*s, at<double>(l.params, k, from), at<double>(l.grads, k, from),
+       at<double>(s->momentum_buffers, k, from), n);
     } else if (l.dtype == SC_FLOAT16) {
       sgd_half<half_t>(*s, k, from, n);
     } else {

@@ -16,8 +16,8 @@ bool same_layout(const Tensor& a, const Tensor& b) {
   return true;
 }
 
-// Parallel lists of tensors of one dtype and device, each row in one dense layout, as the kernels want them. A tensor
-// that is laid out otherwise takes part as a copy and gets the result back.
+// Parallel lists of tensors of one dtype and device, each row in one dense layout, as the kernels want them.
+// A tensor that is laid out otherwise takes part as a copy and gets the result back.
 class Rows {
  public:
   Rows(const char* op, size_t lists) : op_(op), lists_(lists), pointers_(lists) {}
@@ -25,14 +25,17 @@ class Rows {
   // The first list holds the parameters, the second the gradients, which are only read.
   void add(const std::vector<Tensor>& row) {
     const Tensor& param = row[0];
-    SC_CHECK(param.is_floating_point(), op_, ": parameters must be floating point, but got ", dtype_name(param.dtype()));
-    const Tensor like = param.is_non_overlapping_and_dense() ? param : empty(param.sizes(), param.dtype(), param.device());
+    SC_CHECK(param.is_floating_point(), op_, ": parameters must be floating point, but got ",
+             dtype_name(param.dtype()));
+    const Tensor like =
+        param.is_non_overlapping_and_dense() ? param : empty(param.sizes(), param.dtype(), param.device());
     for (size_t i = 0; i < lists_; ++i) {
       const Tensor& t = row[i];
-      SC_CHECK(t.sizes() == param.sizes(), op_, ": expected a tensor of size ", param.sizes(), ", but got ", t.sizes());
+      SC_CHECK(t.sizes() == param.sizes(), op_, ": expected a tensor of size ", param.sizes(), ", but got ",
+               t.sizes());
       SC_CHECK(t.dtype() == param.dtype() && t.device() == param.device(), op_,
-               ": parameters, gradients and state must have one dtype and device, but got ", dtype_name(param.dtype()), " and ",
-               dtype_name(t.dtype()));
+               ": parameters, gradients and state must have one dtype and device, but got ",
+               dtype_name(param.dtype()), " and ", dtype_name(t.dtype()));
       Tensor worked = t;
       if (!t.is_same(like) && !(same_layout(t, like) && t.is_non_overlapping_and_dense())) {
         worked = i == 0 ? like : empty_strided(like.sizes(), like.strides(), t.dtype(), t.device());
@@ -48,8 +51,8 @@ class Rows {
 
   void* const* list(size_t i) const { return pointers_[i].data(); }
   ScParamLists lists(const Tensor& any) const {
-    return {static_cast<int32_t>(any.dtype()), static_cast<int64_t>(numel_.size()), numel_.data(), pointers_[0].data(),
-            const_cast<const void* const*>(pointers_[1].data())};
+    return {static_cast<int32_t>(any.dtype()), static_cast<int64_t>(numel_.size()), numel_.data(),
+            pointers_[0].data(), const_cast<const void* const*>(pointers_[1].data())};
   }
   void write_back() const {
     for (const auto& [target, worked] : copied_) copy_into(target, worked);
@@ -70,9 +73,11 @@ int32_t run(int32_t (*kernel)(const Args*), const Args& args) {
   return kernel == nullptr ? static_cast<int32_t>(SC_UNSUPPORTED) : kernel(&args);
 }
 
-void check_lengths(const char* op, const TensorList& params, std::initializer_list<const TensorList*> others) {
+void check_lengths(const char* op, const TensorList& params,
+                   std::initializer_list<const TensorList*> others) {
   for (const TensorList* list : others) {
-    SC_CHECK(list->size() == params.size(), op, ": expected lists of ", params.size(), " tensors, but got one of ", list->size());
+    SC_CHECK(list->size() == params.size(), op, ": expected lists of ", params.size(),
+             " tensors, but got one of ", list->size());
   }
 }
 
@@ -86,8 +91,9 @@ std::map<std::pair<int, std::pair<int, int>>, std::vector<size_t>> groups_of(con
   return groups;
 }
 
-void fused_sgd_(const TensorList& self, const TensorList& grads, const TensorList& momentum_buffer_list, double weight_decay,
-                double momentum, double lr, double dampening, bool nesterov, bool maximize, bool is_first_step) {
+void fused_sgd_(const TensorList& self, const TensorList& grads, const TensorList& momentum_buffer_list,
+                double weight_decay, double momentum, double lr, double dampening, bool nesterov,
+                bool maximize, bool is_first_step) {
   constexpr const char* kOp = "_fused_sgd_";
   const bool with_momentum = momentum != 0;
   check_lengths(kOp, self, {&grads});
@@ -123,9 +129,10 @@ double next_step(const char* op, const Tensor& step) {
   return static_cast<double>(*step.data_as<float>() += 1.0F);
 }
 
-void fused_adam_(const TensorList& self, const TensorList& grads, const TensorList& exp_avgs, const TensorList& exp_avg_sqs,
-                 const TensorList& max_exp_avg_sqs, const TensorList& state_steps, double lr, double beta1, double beta2,
-                 double weight_decay, double eps, bool amsgrad, bool maximize, bool decoupled_weight_decay) {
+void fused_adam_(const TensorList& self, const TensorList& grads, const TensorList& exp_avgs,
+                 const TensorList& exp_avg_sqs, const TensorList& max_exp_avg_sqs,
+                 const TensorList& state_steps, double lr, double beta1, double beta2, double weight_decay,
+                 double eps, bool amsgrad, bool maximize, bool decoupled_weight_decay) {
   constexpr const char* kOp = "_fused_adam_";
   check_lengths(kOp, self, {&grads, &exp_avgs, &exp_avg_sqs, &state_steps});
   if (amsgrad) check_lengths(kOp, self, {&max_exp_avg_sqs});
@@ -160,9 +167,10 @@ void fused_adam_(const TensorList& self, const TensorList& grads, const TensorLi
   }
 }
 
-void fused_rmsprop_(const TensorList& self, const TensorList& grads, const TensorList& square_avgs, const TensorList& grad_avgs,
-                    const TensorList& momentum_buffer_list, const TensorList& state_steps, double lr, double alpha, double eps,
-                    double weight_decay, double momentum, bool centered, bool maximize) {
+void fused_rmsprop_(const TensorList& self, const TensorList& grads, const TensorList& square_avgs,
+                    const TensorList& grad_avgs, const TensorList& momentum_buffer_list,
+                    const TensorList& state_steps, double lr, double alpha, double eps, double weight_decay,
+                    double momentum, bool centered, bool maximize) {
   constexpr const char* kOp = "_fused_rmsprop_";
   const bool with_momentum = momentum > 0;
   check_lengths(kOp, self, {&grads, &square_avgs, &state_steps});
@@ -195,15 +203,20 @@ void fused_rmsprop_(const TensorList& self, const TensorList& grads, const Tenso
   }
 }
 
-OP("_fused_sgd_(Tensor[] self, Tensor[] grads, Tensor[] momentum_buffer_list, *, float weight_decay, float momentum, float lr, "
+OP("_fused_sgd_(Tensor[] self, Tensor[] grads, Tensor[] momentum_buffer_list, *, float weight_decay, float "
+   "momentum, float lr, "
    "float dampening, bool nesterov, bool maximize, bool is_first_step) -> ()",
    fused_sgd_, kInternal | kNoGrad | kWritesSelf, "A step of stochastic gradient descent.");
-OP("_fused_adam_(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, "
-   "Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, "
+OP("_fused_adam_(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] "
+   "max_exp_avg_sqs, "
+   "Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool "
+   "amsgrad, bool maximize, "
    "bool decoupled_weight_decay) -> ()",
    fused_adam_, kInternal | kNoGrad | kWritesSelf, "A step of Adam or AdamW.");
-OP("_fused_rmsprop_(Tensor[] self, Tensor[] grads, Tensor[] square_avgs, Tensor[] grad_avgs, Tensor[] momentum_buffer_list, "
-   "Tensor[] state_steps, *, float lr, float alpha, float eps, float weight_decay, float momentum, bool centered, "
+OP("_fused_rmsprop_(Tensor[] self, Tensor[] grads, Tensor[] square_avgs, Tensor[] grad_avgs, Tensor[] "
+   "momentum_buffer_list, "
+   "Tensor[] state_steps, *, float lr, float alpha, float eps, float weight_decay, float momentum, bool "
+   "centered, "
    "bool maximize) -> ()",
    fused_rmsprop_, kInternal | kNoGrad | kWritesSelf, "A step of RMSprop.");
 

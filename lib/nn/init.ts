@@ -122,7 +122,8 @@ export function dirac_(tensor: Tensor, ...rest: Args<[], [groups: number], { gro
     tensor.zero_();
     for (let g = 0; g < groups; g++) {
       for (let d = 0; d < Math.min(out / groups, inputs); d++) {
-        tensor.index_put_([(g * out) / groups + d, d, ...middle], 1);
+        const at = [(g * out) / groups + d, d, ...middle];
+        at.reduce((view, index) => view.select(0, index), tensor).fill_(1);
       }
     }
   });
@@ -161,7 +162,7 @@ function kaiming_std(
 ): { std: number | null; generator: Generator | null } {
   const { a, mode, nonlinearity, generator } = bind(
     callee,
-    { a: 0, mode: 'fan_in' as FanMode, nonlinearity: 'leaky_relu' as Nonlinearity, ...no_generator },
+    { a: 0, mode: 'fan_in', nonlinearity: 'leaky_relu', ...no_generator },
     rest,
   );
   if (tensor.shape.includes(0)) {

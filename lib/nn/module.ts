@@ -66,12 +66,12 @@ class Callable {
     const self = (...args: unknown[]): unknown => (self as unknown as Module)._call_impl(args);
     Reflect.deleteProperty(self, 'name');
     Reflect.deleteProperty(self, 'length');
-    Object.setPrototypeOf(self, new.target.prototype as object);
-    return self as unknown as Callable;
+    Object.setPrototypeOf(self, new.target.prototype);
+    return self;
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the call signature follows `forward`
+ 
 export interface Module {
   (...args: Parameters<this['forward']>): ReturnType<this['forward']>;
 }
@@ -80,7 +80,7 @@ export interface Module {
  * Base class of all neural network modules: PyTorch's `nn.Module`. Subclasses set parameters, buffers and submodules as
  * plain fields and define `forward`; calling the module runs its hooks and `forward`.
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- see above
+ 
 export class Module extends Callable {
   /** The version of the class's state dict layout, stored with every state dict. */
   static readonly _version: number = 1;

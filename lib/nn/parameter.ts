@@ -16,6 +16,11 @@ export class Parameter extends Tensor {
     const wanted = typeof requires_grad === 'boolean' ? requires_grad : (requires_grad.requires_grad ?? true);
     if (wanted) this.requires_grad_(true);
   }
+
+  /** @internal */
+  override get _is_parameter(): boolean {
+    return true;
+  }
 }
 
 /** A tensor that a module counts among its buffers when it is set as a field. */

@@ -85,7 +85,7 @@ export abstract class LRScheduler {
       const rates =
         epoch !== null && this.closed_form_lr !== undefined ? this.closed_form_lr() : this.get_lr();
       this.groups.forEach((group, i) => {
-        group.lr = rates[i] as number;
+        group.lr = rates[i];
       });
     } finally {
       this._get_lr_called_within_step = false;
@@ -233,7 +233,7 @@ export class CosineAnnealingLR extends LRScheduler {
     if (modulo(last_epoch - 1 - T_max, 2 * T_max) === 0) {
       return this.groups.map(
         (group, i) =>
-          group.lr + (((this.base_lrs[i] as number) - eta_min) * (1 - Math.cos(Math.PI / T_max))) / 2,
+          group.lr + (((this.base_lrs[i]) - eta_min) * (1 - Math.cos(Math.PI / T_max))) / 2,
       );
     }
     return this.groups.map(
@@ -286,7 +286,7 @@ export class LambdaLR extends LRScheduler {
 
   override get_lr(): number[] {
     this.check_called_within_step();
-    return this.base_lrs.map((lr, i) => lr * (this.lr_lambdas[i] as Lambda)(this.last_epoch));
+    return this.base_lrs.map((lr, i) => lr * (this.lr_lambdas[i])(this.last_epoch));
   }
 
   /** Functions are not kept in the state. */
@@ -386,10 +386,10 @@ export class OneCycleLR extends LRScheduler {
         epochs: null as number | null,
         steps_per_epoch: null as number | null,
         pct_start: 0.3,
-        anneal_strategy: 'cos' as 'cos' | 'linear',
+        anneal_strategy: 'cos',
         cycle_momentum: true,
-        base_momentum: 0.85 as number | readonly number[],
-        max_momentum: 0.95 as number | readonly number[],
+        base_momentum: 0.85,
+        max_momentum: 0.95,
         div_factor: 25,
         final_div_factor: 1e4,
         three_phase: false,
@@ -425,10 +425,10 @@ export class OneCycleLR extends LRScheduler {
       const max_momentums = per_group('max_momentum', p.max_momentum);
       const base_momentums = per_group('base_momentum', p.base_momentum);
       optimizer.param_groups.forEach((group, i) => {
-        const initial_lr = (max_lrs[i] as number) / p.div_factor;
+        const initial_lr = (max_lrs[i]) / p.div_factor;
         Object.assign(group, { initial_lr, max_lr: max_lrs[i], min_lr: initial_lr / p.final_div_factor });
         if (!cycle_momentum) return;
-        set_momentum(group, use_beta1, max_momentums[i] as number);
+        set_momentum(group, use_beta1, max_momentums[i]);
         Object.assign(group, { max_momentum: max_momentums[i], base_momentum: base_momentums[i] });
       });
     }
@@ -452,8 +452,8 @@ export class OneCycleLR extends LRScheduler {
     const phases = this._schedule_phases;
     const found = phases.findIndex(({ end_step }) => step <= end_step);
     const at = found < 0 ? phases.length - 1 : found;
-    const phase = phases[at] as Phase;
-    const start_step = at === 0 ? 0 : (phases[at - 1] as Phase).end_step;
+    const phase = phases[at];
+    const start_step = at === 0 ? 0 : (phases[at - 1]).end_step;
     const pct = (step - start_step) / (phase.end_step - start_step);
     return this.groups.map((group) => {
       const value = (name: string): number => group[name] as number;

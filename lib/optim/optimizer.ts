@@ -174,7 +174,7 @@ export abstract class Optimizer {
     }
     const by_number = new Map<number, Tensor>();
     saved.forEach((group, g) =>
-      group.params.forEach((n, i) => by_number.set(n, groups[g]?.params[i] as Tensor)),
+      group.params.forEach((n, i) => by_number.set(n, groups[g]?.params[i])),
     );
     const state = new Map<Tensor, ParamState>();
     for (const [n, entries] of entries_of(state_dict.state)) {
@@ -185,7 +185,7 @@ export abstract class Optimizer {
     }
     this.state = state;
     this.param_groups = saved.map(({ params: _, ...options }, i) => {
-      const group = groups[i] as ParamGroup;
+      const group = groups[i];
       const names = group.param_names === undefined ? {} : { param_names: group.param_names };
       return { ...names, ...structuredClone(options), params: group.params };
     });

@@ -59,7 +59,7 @@ export class SGD extends Optimizer {
     params.forEach((param, i) => {
       const into = momentum === 0 ? later : this.#has_buffer(param) ? later : first;
       into.params.push(param);
-      into.grads.push(grads[i] as Tensor);
+      into.grads.push(grads[i]);
       if (momentum !== 0) into.buffers.push(this.#buffer(param));
     });
     for (const part of [first, later]) {

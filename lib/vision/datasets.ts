@@ -27,11 +27,11 @@ export function read_idx(path: string): Tensor {
     throw new Error(`${path}: not a whole IDX file: ${problem}`);
   };
   if (bytes.length < 4) fail(`${bytes.length} bytes are too few for its head`);
-  const kind = ELEMENT_KINDS[bytes[2] as number];
+  const kind = ELEMENT_KINDS[bytes[2]];
   if (bytes[0] !== 0 || bytes[1] !== 0 || kind === undefined) {
     throw new Error(`${path}: not an IDX file: it begins with ${bytes.subarray(0, 4).toString('hex')}`);
   }
-  const rank = bytes[3] as number;
+  const rank = bytes[3];
   const head = 4 + 4 * rank;
   if (bytes.length < head) fail(`${bytes.length} bytes are too few for ${rank} sizes`);
   const shape = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i));

@@ -129,7 +129,7 @@ export class GELU extends Module {
 
   constructor(...args: Args<[], [approximate: 'none' | 'tanh'], { approximate?: 'none' | 'tanh' }>) {
     super();
-    this.approximate = bind('GELU.__init__', { approximate: 'none' as 'none' | 'tanh' }, args).approximate;
+    this.approximate = bind('GELU.__init__', { approximate: 'none' }, args).approximate;
   }
 
   override forward(input: Tensor): Tensor {

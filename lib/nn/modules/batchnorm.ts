@@ -54,7 +54,7 @@ class BatchNorm extends Module {
       {
         num_features: required<number>(),
         eps: 1e-5,
-        momentum: 0.1 as number | null,
+        momentum: 0.1,
         affine: true,
         track_running_stats: true,
         ...factory,

@@ -24,13 +24,13 @@ class IndexedModules extends Module {
   /** The module at `index`, counted from the end if negative. */
   get(index: number): Module {
     const entries = this._own_modules();
-    return (entries[position(index, entries.length)] as [string, Module])[1];
+    return (entries[position(index, entries.length)])[1];
   }
 
   /** Puts another module at `index`. */
   set(index: number, module: Module): void {
     const entries = this._own_modules();
-    this.add_module((entries[position(index, entries.length)] as [string, Module])[0], module);
+    this.add_module((entries[position(index, entries.length)])[0], module);
   }
 
   append(module: Module): this {
@@ -78,7 +78,7 @@ export class Sequential extends IndexedModules {
     if (args.length === 1 && first instanceof Map) {
       for (const [name, module] of first) this.add_module(name, module);
     } else if (args.length === 1 && is_plain_object(first)) {
-      for (const [name, module] of Object.entries(first)) this.add_module(name, module as Module);
+      for (const [name, module] of Object.entries(first)) this.add_module(name, module);
     } else {
       args.forEach((module, i) => this.add_module(String(i), module as Module));
     }
@@ -212,7 +212,7 @@ export class ParameterList extends Module {
   }
 
   get(index: number): Parameter {
-    return (this as unknown as Record<string, Parameter>)[String(position(index, this.#length))] as Parameter;
+    return (this as unknown as Record<string, Parameter>)[String(position(index, this.#length))];
   }
 
   set(index: number, value: unknown): void {

@@ -145,9 +145,9 @@ class ConvNd extends Module {
   /** The amounts by which `F.pad` pads where the convolution itself cannot: last dimension first, both sides. */
   protected explicit_padding(): number[] {
     const amounts = this.kernel_size.map((kernel, i): [number, number] => {
-      if (typeof this.padding !== 'string') return [this.padding[i] as number, this.padding[i] as number];
+      if (typeof this.padding !== 'string') return [this.padding[i], this.padding[i]];
       if (this.padding === 'valid') return [0, 0];
-      const total = (this.dilation[i] as number) * (kernel - 1);
+      const total = (this.dilation[i]) * (kernel - 1);
       return [Math.floor(total / 2), total - Math.floor(total / 2)];
     });
     return amounts.reverse().flat();
@@ -184,7 +184,7 @@ function conv_geometry<Size>(
       dilation: 1 as Size,
       groups: 1,
       bias: true,
-      padding_mode: 'zeros' as PaddingMode,
+      padding_mode: 'zeros',
       ...factory,
     },
     args,
@@ -193,7 +193,7 @@ function conv_geometry<Size>(
     ...p,
     kernel_size: expand(p.kernel_size),
     stride: expand(p.stride),
-    padding: typeof p.padding === 'string' ? p.padding : expand(p.padding as Size),
+    padding: typeof p.padding === 'string' ? p.padding : expand(p.padding),
     dilation: expand(p.dilation),
     output_padding: expand(0 as Size),
   };
@@ -253,20 +253,20 @@ class ConvTransposeNd extends ConvNd {
     const padding = this.padding as number[];
     const smallest = this.kernel_size.map(
       (kernel, i) =>
-        ((input.shape[i + leading] as number) - 1) * (this.stride[i] as number) -
-        2 * (padding[i] as number) +
-        (this.dilation[i] as number) * (kernel - 1) +
+        ((input.shape[i + leading]) - 1) * (this.stride[i]) -
+        2 * (padding[i]) +
+        (this.dilation[i]) * (kernel - 1) +
         1,
     );
-    const largest = smallest.map((size, i) => size + (this.stride[i] as number) - 1);
-    if (wanted.some((size, i) => size < (smallest[i] as number) || size > (largest[i] as number))) {
+    const largest = smallest.map((size, i) => size + (this.stride[i]) - 1);
+    if (wanted.some((size, i) => size < (smallest[i]) || size > (largest[i]))) {
       const list = (sizes: readonly number[]): string => `[${sizes.join(', ')}]`;
       throw new Error(
         `requested an output size of ${list(wanted)}, but valid sizes range from ${list(smallest)} to ${list(largest)} ` +
           `(for an input of torch.Size(${list(input.shape.slice(2))}))`,
       );
     }
-    return wanted.map((size, i) => size - (smallest[i] as number));
+    return wanted.map((size, i) => size - (smallest[i]));
   }
 }
 
@@ -287,7 +287,7 @@ function conv_transpose_geometry<Size>(
       groups: 1,
       bias: true,
       dilation: 1 as Size,
-      padding_mode: 'zeros' as PaddingMode,
+      padding_mode: 'zeros',
       ...factory,
     },
     args,

@@ -29,3 +29,10 @@ export class Dropout extends DropoutNd {
     return ops.dropout(input, this.p, this.training, this.inplace);
   }
 }
+
+/** In training, zeroes whole channels `[n, c]` with probability `p` and scales the others by `1 / (1 - p)`. */
+export class Dropout2d extends DropoutNd {
+  override forward(input: Tensor): Tensor {
+    return ops.dropout2d(input, this.p, this.training, this.inplace);
+  }
+}

@@ -19,7 +19,7 @@ export {
 export { BatchNorm1d, BatchNorm2d } from './batchnorm';
 export { ModuleDict, ModuleList, ParameterList, Sequential } from './container';
 export { Conv1d, Conv2d, ConvTranspose2d } from './conv';
-export { Dropout } from './dropout';
+export { Dropout, Dropout2d } from './dropout';
 export { Flatten, Unflatten } from './flatten';
 export { Identity, Linear } from './linear';
 export {

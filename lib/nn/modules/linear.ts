@@ -57,7 +57,7 @@ export class Linear extends Module {
 
 /** Returns its input. Takes, and ignores, any arguments. */
 export class Identity extends Module {
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-useless-constructor
+   
   constructor(..._args: unknown[]) {
     super();
   }

@@ -105,7 +105,7 @@ export class HuberLoss extends Loss {
   constructor(
     ...args: Args<[], [reduction: Reduction, delta: number], { reduction?: Reduction; delta?: number }>
   ) {
-    const p = bind('HuberLoss.__init__', { reduction: 'mean' as Reduction, delta: 1 }, args);
+    const p = bind('HuberLoss.__init__', { reduction: 'mean', delta: 1 }, args);
     super({ ...averaging, reduction: p.reduction });
     this.delta = p.delta;
   }
@@ -275,6 +275,6 @@ export class KLDivLoss extends Loss {
     const reduction = this.reduction as Reduction | 'batchmean';
     if (reduction !== 'batchmean') return ops.kl_div(input, target, { reduction, log_target });
     const sum = ops.kl_div(input, target, { reduction: 'sum', log_target });
-    return input.dim() === 0 ? sum : sum.div(input.shape[0] as number);
+    return input.dim() === 0 ? sum : sum.div(input.shape[0]);
   }
 }

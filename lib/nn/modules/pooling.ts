@@ -113,7 +113,7 @@ export class AvgPool2d extends Module {
       {
         kernel_size: required<Size2>(),
         stride: null as Size2 | null,
-        padding: 0 as Size2,
+        padding: 0,
         ceil_mode: false,
         count_include_pad: true,
         divisor_override: null as number | null,
@@ -165,8 +165,8 @@ export class AdaptiveAvgPool2d extends Module {
       ? (size as (number | null)[])
       : [size as number | null, size as number | null];
     return ops.adaptive_avg_pool2d(input, [
-      height ?? (input.shape[input.dim() - 2] as number),
-      width ?? (input.shape[input.dim() - 1] as number),
+      height ?? (input.shape[input.dim() - 2]),
+      width ?? (input.shape[input.dim() - 1]),
     ]);
   }
 

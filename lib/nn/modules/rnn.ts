@@ -130,7 +130,7 @@ export class LSTM extends Module {
       );
     }
     const members = this as unknown as Record<string, Tensor>;
-    const params = this.#names.map((name) => members[name] as Tensor);
+    const params = this.#names.map((name) => members[name]);
     const [output, h, c] = ops.lstm(
       x,
       state,
@@ -146,7 +146,7 @@ export class LSTM extends Module {
   }
 
   #initial_state(x: Tensor, hx: LSTMState | null, batched: boolean, batch_dim: number): LSTMState {
-    const expected = [this.num_layers * this.#directions, x.shape[batch_dim] as number, this.hidden_size];
+    const expected = [this.num_layers * this.#directions, x.shape[batch_dim], this.hidden_size];
     if (hx === null) {
       const zeros = ops.zeros(expected, { dtype: x.dtype, device: x.device });
       return [zeros, zeros];
@@ -245,7 +245,7 @@ export class LSTMCell extends Module {
 
   #state(x: Tensor, hx: LSTMState | null, batched: boolean): LSTMState {
     if (hx !== null) return batched ? hx : [hx[0].unsqueeze(0), hx[1].unsqueeze(0)];
-    const zeros = ops.zeros([x.shape[0] as number, this.hidden_size], { dtype: x.dtype, device: x.device });
+    const zeros = ops.zeros([x.shape[0], this.hidden_size], { dtype: x.dtype, device: x.device });
     return [zeros, zeros];
   }
 

@@ -14,10 +14,10 @@ export function default_collate(batch: readonly unknown[]): unknown {
   if (first instanceof Tensor) return ops.stack(batch as Tensor[], 0);
   if (typeof first === 'number') {
     const dtype = (batch as number[]).every(Number.isSafeInteger) ? 'int64' : 'float64';
-    return ops.tensor(batch as number[], { dtype });
+    return ops.tensor(batch, { dtype });
   }
-  if (typeof first === 'bigint') return ops.tensor(batch as bigint[], { dtype: 'int64' });
-  if (typeof first === 'boolean') return ops.tensor(batch as boolean[], { dtype: 'bool' });
+  if (typeof first === 'bigint') return ops.tensor(batch, { dtype: 'int64' });
+  if (typeof first === 'boolean') return ops.tensor(batch, { dtype: 'bool' });
   if (typeof first === 'string') return [...batch];
   if (ArrayBuffer.isView(first) && !(first instanceof DataView)) {
     return ops.stack(
@@ -49,7 +49,7 @@ export function default_collate(batch: readonly unknown[]): unknown {
   }
   throw new TypeError(
     'default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found ' +
-      (first === null || first === undefined ? "<class 'NoneType'>" : (first as object).constructor.name),
+      (first === null || first === undefined ? "<class 'NoneType'>" : (first).constructor.name),
   );
 }
 
@@ -57,7 +57,7 @@ export function default_collate(batch: readonly unknown[]): unknown {
 export function default_convert(item: unknown): unknown {
   if (item instanceof Tensor || typeof item === 'string') return item;
   if (ArrayBuffer.isView(item) && !(item instanceof DataView))
-    return ops.tensor(item as unknown as ArrayLike<number>);
+    return ops.tensor(item);
   if (Array.isArray(item)) return item.map(default_convert);
   if (is_plain_object(item)) {
     return Object.fromEntries(Object.entries(item).map(([key, value]) => [key, default_convert(value)]));

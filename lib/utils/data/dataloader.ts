@@ -65,7 +65,7 @@ export class DataLoader<T = unknown, Batch = DefaultBatch> {
       'DataLoader.__init__',
       {
         dataset: required<AnyDataset<T>>(),
-        batch_size: 1 as number | null,
+        batch_size: 1,
         shuffle: null as boolean | null,
         sampler: null as Iterable<number> | null,
         batch_sampler: null as Iterable<number[]> | null,
@@ -145,7 +145,7 @@ export class DataLoader<T = unknown, Batch = DefaultBatch> {
       if (is_promise(batch)) {
         throw new TypeError('collate_fn gives promises: iterate with `for await (const batch of loader)`');
       }
-      yield batch as Batch;
+      yield batch;
     }
   }
 

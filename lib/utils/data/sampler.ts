@@ -118,7 +118,7 @@ export class SubsetRandomSampler extends Sampler {
 
   *[Symbol.iterator](): Generator<number> {
     const order = ops.randperm(this.indices.length, { generator: this.generator }).tolist() as number[];
-    for (const i of order) yield this.indices[i] as number;
+    for (const i of order) yield this.indices[i];
   }
 
   get length(): number {
