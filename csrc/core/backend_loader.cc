@@ -16,12 +16,17 @@ std::string library_folder() {
 }
 
 LoadedBackend load_backend(const char* driver, const std::string& plugin) {
-  LoadedBackend loaded;
   // The driver first: without it the plug-in could only say that its own libraries cannot be used.
   if (!dlopen(driver, RTLD_NOW | RTLD_GLOBAL)) {
+    LoadedBackend loaded;
     loaded.reason = str("no NVIDIA driver: ", dlerror());
     return loaded;
   }
+  return load_backend(plugin);
+}
+
+LoadedBackend load_backend(const std::string& plugin) {
+  LoadedBackend loaded;
   void* library = dlopen(plugin.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     loaded.reason = str("CUDA plug-in not loaded: ", dlerror());

@@ -16,6 +16,9 @@ struct LoadedBackend {
 // to fail leaves a sentence.
 LoadedBackend load_backend(const char* driver, const std::string& plugin);
 
+// The same for a backend that needs no driver: test devices.
+LoadedBackend load_backend(const std::string& plugin);
+
 // The folder that this library was loaded from.
 std::string library_folder();
 

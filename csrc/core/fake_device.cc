@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -10,7 +11,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "backend_loader.h"
 #include "device.h"
+#include "error.h"
 #include "storage.h"
 
 namespace sconce {
@@ -32,6 +35,18 @@ T* address(uint64_t word) {
   return reinterpret_cast<T*>(static_cast<uintptr_t>(word));  // NOLINT: addresses are what this file is about
 }
 uint64_t strip(uint64_t word) { return word & ((uint64_t{1} << kTagShift) - 1); }
+
+// Whose kernels run: the CPU's, or those of a library under test.
+const ScBackend& kernels() {
+  static const ScBackend* const backend = [] {
+    const char* path = getenv("SCONCE_FAKE_KERNELS");
+    if (!path || !*path) return g_cpu_backend;
+    const LoadedBackend loaded = load_backend(path);
+    SC_CHECK(loaded.backend, "SCONCE_FAKE_KERNELS: ", loaded.reason);
+    return loaded.backend;
+  }();
+  return *backend;
+}
 
 thread_local int t_current = 0;
 thread_local std::string t_error;
@@ -168,7 +183,7 @@ struct Argument<T*, std::enable_if_t<std::is_class_v<std::remove_cv_t<T>>>> {  /
 template <size_t At, class... A>
 int32_t run(A... args) {
   int32_t (*kernel)(A...);
-  memcpy(&kernel, reinterpret_cast<const char*>(g_cpu_backend) + At, sizeof kernel);
+  memcpy(&kernel, reinterpret_cast<const char*>(&kernels()) + At, sizeof kernel);
   Call call;
   std::tuple<Argument<A>...> host(Given<A>{call, args}...);
   if (call.status() != SC_OK) return call.status();
@@ -233,7 +248,7 @@ ScBackend make_backend() {
   ScBackend b{};
   b.abi = SC_BACKEND_ABI;
   b.name = "fake";
-  b.last_error = [] { return t_error.empty() ? g_cpu_backend->last_error() : t_error.c_str(); };
+  b.last_error = [] { return t_error.empty() ? kernels().last_error() : t_error.c_str(); };
   b.memory.device_count = [] { return static_cast<int32_t>(kFakeDevices); };
   b.memory.device_name = [](int32_t) { return "fake"; };
   b.memory.allocate = allocate;
@@ -259,7 +274,7 @@ ScBackend make_backend() {
 
 // A kernel not named here stays null, and test/cpp/device_test.cc names it.
 #define SC_FAKE(kernel) \
-  if (g_cpu_backend->kernel) b.kernel = wrapped<offsetof(ScBackend, kernel)>(b.kernel)
+  if (kernels().kernel) b.kernel = wrapped<offsetof(ScBackend, kernel)>(b.kernel)
   SC_FAKE(elementwise.unary);
   SC_FAKE(elementwise.binary);
   SC_FAKE(elementwise.ternary);

@@ -1,0 +1,20 @@
+// The kernel families of this backend. A family that is not here stays null: the operator layer then falls
+// back to other kernels or says that it is not implemented.
+#pragma once
+#include "backend.h"
+
+namespace sconce {
+namespace cuda {
+
+ScElementwiseKernels elementwise_kernels();
+ScReduceKernels reduce_kernels();
+ScMatmulKernels matmul_kernels();
+
+inline void add_kernels(ScBackend* b) {
+  b->elementwise = elementwise_kernels();
+  b->reduce = reduce_kernels();
+  b->matmul = matmul_kernels();
+}
+
+}  // namespace cuda
+}  // namespace sconce
