@@ -1,4 +1,5 @@
-// The CUDA kernels compiled for the host, as a backend library: see Note [Host-run kernels] in cuda/launch.cuh.
+// The CUDA kernels compiled for the host, as a backend library: see Note [Host-run kernels] in
+// cuda/launch.cuh.
 #include <string>
 
 #include "cuda/kernels.cuh"
@@ -16,7 +17,8 @@ int32_t fail(const char* text) {
 }  // namespace cuda
 }  // namespace sconce
 
-extern "C" __attribute__((visibility("default"))) const ScBackend* sconce_backend_init(const ScHost* host, const char**) {
+extern "C" __attribute__((visibility("default"))) const ScBackend* sconce_backend_init(const ScHost* host,
+                                                                                       const char**) {
   using namespace sconce::cuda;
   static ScBackend backend = [&] {
     ScBackend b{};
