@@ -51,6 +51,7 @@ typedef enum ScBinaryOp {
   SC_TANH_BWD /* y */, SC_SIGMOID_BWD /* y */, SC_RELU_BWD /* y (or x) */, SC_GELU_BWD /* x */, SC_GELU_TANH_BWD /* x */,
   SC_SILU_BWD /* x */, SC_SOFTPLUS_BWD /* x; p0 beta, p1 threshold */, SC_LEAKY_RELU_BWD /* x; p0 slope */,
   SC_ELU_BWD /* x; p0 alpha, p1 scale, p2 input_scale */, SC_CLAMP_BWD /* x; p0 min, p1 max */,
+  SC_HARDTANH_BWD /* x; p0 min, p1 max: zero at the limits too */,
   SC_RSQRT_BWD /* y */, SC_SQRT_BWD /* y */, SC_POW_SCALAR_BWD /* x; p0 exponent */,
   SC_BINARY_COUNT
 } ScBinaryOp;

@@ -21,6 +21,37 @@ Tensor div_scalar(const Tensor& self, const Scalar& other);
 Tensor neg(const Tensor& self);
 void add_raw_(const Tensor& dst, const Tensor& src);  // dst += src, no autograd, no version
 
+// ---- unary.cc, trigonometric.cc, special.cc, rounding.cc, activation.cc: element by element ----
+#define SC_UNARY_OPERATORS(M) \
+  M(abs) M(sign) M(square) M(reciprocal) M(sqrt) M(rsqrt) M(exp) M(exp2) M(expm1) M(log) M(log2) M(log10) M(log1p) M(sin) M(cos) \
+  M(tan) M(asin) M(acos) M(atan) M(sinh) M(cosh) M(tanh) M(asinh) M(acosh) M(atanh) M(erf) M(erfc) M(erfinv) M(floor) M(ceil) \
+  M(round) M(trunc) M(frac) M(sigmoid) M(relu) M(logical_not) M(bitwise_not) M(isnan) M(isinf) M(isfinite)
+#define SC_DECLARE(name) Tensor name(const Tensor& self);
+SC_UNARY_OPERATORS(SC_DECLARE)
+#undef SC_DECLARE
+#undef SC_UNARY_OPERATORS
+Tensor softplus(const Tensor& self, const Scalar& beta = 1, const Scalar& threshold = 20);
+
+// ---- power.cc, division.cc, binary.cc, comparison.cc, logical.cc, ternary.cc ----
+Tensor pow(const Tensor& self, const Tensor& exponent);
+Tensor pow_scalar(const Tensor& self, const Scalar& exponent);
+Tensor div_mode(const Tensor& self, const Tensor& other, const std::optional<std::string>& rounding_mode);
+Tensor maximum(const Tensor& self, const Tensor& other);
+Tensor minimum(const Tensor& self, const Tensor& other);
+Tensor eq(const Tensor& self, const Tensor& other);
+Tensor ne(const Tensor& self, const Tensor& other);
+Tensor lt(const Tensor& self, const Tensor& other);
+Tensor le(const Tensor& self, const Tensor& other);
+Tensor gt(const Tensor& self, const Tensor& other);
+Tensor ge(const Tensor& self, const Tensor& other);
+Tensor logical_and(const Tensor& self, const Tensor& other);
+Tensor logical_or(const Tensor& self, const Tensor& other);
+Tensor logical_xor(const Tensor& self, const Tensor& other);
+Tensor where(const Tensor& condition, const Tensor& self, const Tensor& other);
+Tensor where_scalar(const Tensor& condition, const Tensor& self, const Scalar& other);
+Tensor addcmul(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value = 1);
+Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value = 1);
+
 // ---- reduce.cc ----
 Tensor sum(const Tensor& self, const std::optional<DType>& dtype = {});
 Tensor sum_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim, const std::optional<DType>& dtype = {});

@@ -107,4 +107,11 @@ Tensor ternary(ScTernaryOp op, const Tensor& a0, const Tensor& b0, const Tensor&
   return it.result();
 }
 
+Tensor not_differentiable(const Tensor& y, const char* name, const TensorList& inputs) {
+  return differentiable("torch::autograd::NotImplemented", y)
+      .wrt_all(inputs, [name](const TensorList&, const std::vector<bool>&) -> TensorList {
+        throw_error(ErrorKind::kRuntime, str("derivative for aten::", name, " is not implemented"));
+      });
+}
+
 }  // namespace sconce::ops

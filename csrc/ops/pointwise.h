@@ -25,6 +25,8 @@ Tensor binary_as(ScBinaryOp op, const Scalar& a, const Tensor& b, DType compute,
 Tensor compare(ScBinaryOp op, const Tensor& a, const Tensor& b);
 Tensor compare(ScBinaryOp op, const Tensor& a, const Scalar& b);
 Tensor ternary(ScTernaryOp op, const Tensor& a, const Tensor& b, const Tensor& c, DType dtype, Params p = {});
+// Marks `y` as a function of `inputs` that cannot be differentiated: a backward that reaches it throws.
+Tensor not_differentiable(const Tensor& y, const char* name, const TensorList& inputs);
 // A 0-d CPU tensor mixed with tensors of another device counts as a number there.
 Tensor same_device(const Tensor& t, Device d);
 // Integers become the default dtype.
