@@ -207,8 +207,13 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
     form === 'function' ? '' : '  ',
   );
   const signatures = `[${rows.map((r) => `\n  ${JSON.stringify(r.signature)},`).join('')}\n]`;
-  const opName = `op_${g.name}${inPlace ? '_' : ''}`;
-  const line = `let ${opName}: Op | undefined;\nconst get_${opName} = (): Op =>\n  (${opName} ??= bindOp('${name}', ${signatures}${inPlace ? ', true' : ''}));`;
+  // A method that has fewer overloads than the function gets a binding of its own.
+  const shared = `op_${g.name}${inPlace ? '_' : ''}`;
+  const bindingOf = (opName: string): string =>
+    `let ${opName}: Op | undefined;\nconst get_${opName} = (): Op =>\n  (${opName} ??= bindOp('${name}', ${signatures}${inPlace ? ', true' : ''}));`;
+  const taken = consts.some((c) => c.startsWith(`let ${shared}:`) && c !== bindingOf(shared));
+  const opName = taken ? `${shared}_as_${form}` : shared;
+  const line = bindingOf(opName);
   if (!consts.includes(line)) consts.push(line);
   const q = quick(rows, inPlace);
   const self = form === 'function' ? '' : 'this';
