@@ -33,8 +33,8 @@ function run(command, args) {
 
 function fail(reason) {
   console.error(
-    `\nsconce: no prebuilt binary for ${platform} loads here, and compiling it did not work: ${reason}.\n` +
-      'Compiling needs CMake 3.20 or later and a C++17 compiler; run `npx sconce-build` to try again.',
+    `\nsconce: compiling the native addon for ${platform} did not work: ${reason}.\n` +
+      'It needs CMake 3.20 or later and a C++17 compiler; run `npx sconce-build` to try again.',
   );
   process.exit(1);
 }
@@ -80,4 +80,8 @@ const { values, tokens } = parseArgs({
 });
 const options = (values.define ?? []).map((define) => `-D${define}`);
 const fromSource = tokens.length > 0 || process.env.npm_config_build_from_source === 'true';
-if (fromSource || !loads()) build(path.resolve(root, values['build-dir'] ?? 'build'), options);
+if (!fromSource) {
+  if (loads()) process.exit(0);
+  console.log(`sconce: no prebuilt binary for ${platform} loads here: compiling one`);
+}
+build(path.resolve(root, values['build-dir'] ?? 'build'), options);
