@@ -118,6 +118,7 @@ function match(o: Overload, given: unknown[], kwargs: Record<string, unknown> | 
       args = [...args.slice(0, first), rest];
     }
   }
+  if (o.variadic && args[0] instanceof Tensor) args = [args];
   if (args.length > o.positional) {
     return { why: `${o.name}() takes ${o.positional} positional arguments but ${args.length} were given` };
   }

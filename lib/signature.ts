@@ -14,8 +14,11 @@ export interface Signature {
   params: Param[];
   returns: string;
   returnNames: string[] | null; // of a named tuple
+  variadic: boolean; // takes its tensors one by one too: torch.block_diag(a, b)
   factory: boolean; // makes a new tensor: takes `requires_grad` too, as in PyTorch
 }
+
+const VARIADIC = new Set(['block_diag', 'broadcast_tensors', 'cartesian_prod', 'meshgrid']);
 
 export function parseSignature(text: string): Signature {
   const m = /^([\w.]+)\((.*)\) -> (.*)$/s.exec(text);
@@ -43,13 +46,15 @@ export function parseSignature(text: string): Signature {
   }
   const tuple = /^\((.*)\)$/.exec(returns);
   const names = tuple ? tuple[1].split(/,\s*/).map((r) => r.split(' ')[1]) : null;
+  const name = dot < 0 ? key : key.slice(0, dot);
   return {
     key,
-    name: dot < 0 ? key : key.slice(0, dot),
+    name,
     overload: dot < 0 ? '' : key.slice(dot + 1),
     params,
     returns,
     returnNames: names && names.every(Boolean) ? (names as string[]) : null,
+    variadic: VARIADIC.has(name) && params[0]?.type === 'Tensor[]',
     factory: ['dtype', 'device'].every((n) => params.some((q) => q.name === n && q.keywordOnly)),
   };
 }

@@ -100,6 +100,7 @@ function declarations(s: Signature, self: boolean): string[] {
   const kw = keyed.filter((p) => p.keywordOnly);
   const tail = kw.length ? [`options?: { ${kw.map((p) => `${p.name}?: ${tsType(p)}`).join('; ')} }`] : [];
   out.push([...positional.map((p) => one(p)), ...tail].join(', '));
+  if (s.variadic) out.push(`...${params[0].name}: Tensor[]`);
   // Required ones by position, the rest by name.
   if (keyed.length > kw.length) out.push([...required.map((p) => one(p, false)), options].join(', '));
   // Everything by name.
@@ -151,7 +152,9 @@ for (const row of native.registry()) {
 for (const g of groups.values()) {
   const rank = (s: Signature): number =>
     s.params.filter((p) => p.type === 'Scalar' && p.default === undefined).length;
-  g.rows.sort((a, b) => rank(a.sig) - rank(b.sig));
+  // A single number is an int before it is a list of sizes with one entry.
+  const lists = (s: Signature): number => s.params.filter((p) => p.type === 'int[]').length;
+  g.rows.sort((a, b) => rank(a.sig) - rank(b.sig) || lists(a.sig) - lists(b.sig));
 }
 
 /** The quick way: every argument is a tensor given by position, and the rest of the parameters have defaults. */

@@ -15,7 +15,10 @@ static Tensor copy(const Tensor& self, const Tensor& src, bool non_blocking) {
       .wrt(self, [](const Tensor&) { return Tensor(); })
       .wrt(src, [device = src.device()](const Tensor& g) { return to_device(g, device); });
 }
-OP("copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", copy, kInPlace,
+static Tensor copy_(const Tensor& self, const Tensor& src, bool non_blocking) {
+  return in_place(self, [&] { return copy(self, src, non_blocking); });
+}
+OP("copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", copy_, kMethod | kWritesSelf,
    R"(Writes the values of `src` into the tensor, from any dtype and device. `src` broadcasts.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
@@ -53,7 +56,10 @@ static Tensor zero(const Tensor& self) {
   fill_into(y, 0);
   return differentiable("ZeroBackward0", y).wrt(self, [](const Tensor&) { return Tensor(); });
 }
-OP("zero(Tensor self) -> Tensor", zero, kInPlace,
+static Tensor zero_(const Tensor& self) {
+  return in_place(self, [&] { return zero(self); });
+}
+OP("zero_(Tensor self) -> Tensor", zero_, kMethod | kWritesSelf,
    R"(Sets every element to zero.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.zero_.html

@@ -61,17 +61,17 @@ Tensor cat(const TensorList& tensors, int64_t dim) {
     copy_into(alias_of(y, tensors[i].sizes(), y.strides(), at * y.strides()[d]), tensors[i]);
     at += lengths[i];
   }
-  std::vector<DType> dtypes;
-  for (const Tensor& x : tensors) dtypes.push_back(x.dtype());
+  std::vector<bool> vanished;  // empty vectors among matrices, which have no part in the result
+  for (const Tensor& x : tensors) vanished.push_back(skipped(x) && model->dim() != 1);
   return differentiable("CatBackward0", y)
-      .wrt_all(tensors, [d, lengths, dtypes](const TensorList& grads, const std::vector<bool>& needed) {
+      .wrt_all(tensors, [d, lengths, vanished](const TensorList& grads, const std::vector<bool>& needed) {
         TensorList out(lengths.size());
         int64_t start = 0;
         for (size_t i = 0; i < lengths.size(); ++i) {
-          // An empty vector among matrices has no part in the result.
-          if (needed[i])
-            out[i] = lengths[i] == 0 ? zeros_raw({0}, dtypes[i], grads[0].device())
-                                     : narrow(grads[0], d, start, lengths[i]);
+          if (needed[i]) {
+            out[i] = vanished[i] ? zeros_raw({0}, grads[0].dtype(), grads[0].device())
+                                 : narrow(grads[0], d, start, lengths[i]);
+          }
           start += lengths[i];
         }
         return out;
@@ -319,27 +319,24 @@ static TensorList meshgrid(const TensorList& tensors, const std::optional<std::s
   const std::string order = indexing.value_or("ij");
   SC_CHECK(order == "ij" || order == "xy",
            "torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: ", order);
-  TensorList axes = tensors;
-  const bool swap = order == "xy" && axes.size() >= 2;
-  if (swap) std::swap(axes[0], axes[1]);
-  Dims shape;
-  for (const Tensor& x : axes) {
+  // With 'xy' the first axis runs along the columns: its dimension is the second one.
+  const bool swap = order == "xy" && tensors.size() >= 2;
+  auto place = [swap](size_t i) { return static_cast<int>(swap && i < 2 ? 1 - i : i); };
+  Dims shape = Dims::filled(static_cast<int64_t>(tensors.size()), 1);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor& x = tensors[i];
     SC_CHECK(x.dim() <= 1,
              "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: a tensor of shape ",
              x.sizes());
-    SC_CHECK(x.dtype() == axes[0].dtype(), "torch.meshgrid expects all tensors to have the same dtype");
-    SC_CHECK(x.device() == axes[0].device(), "torch.meshgrid expects all tensors to have the same device");
-    shape.push_back(x.numel());
+    SC_CHECK(x.dtype() == tensors[0].dtype(), "torch.meshgrid expects all tensors to have the same dtype");
+    SC_CHECK(x.device() == tensors[0].device(), "torch.meshgrid expects all tensors to have the same device");
+    shape[place(i)] = x.numel();
   }
   TensorList grids;
-  for (size_t i = 0; i < axes.size(); ++i) {
+  for (size_t i = 0; i < tensors.size(); ++i) {
     Dims line = Dims::filled(shape.size(), 1);
-    line[static_cast<int>(i)] = shape[static_cast<int>(i)];
-    grids.push_back(expand(view(axes[i], line), shape));
-  }
-  if (swap) {
-    std::swap(grids[0], grids[1]);
-    for (Tensor& grid : grids) grid = transpose(grid, 0, 1);
+    line[place(i)] = tensors[i].numel();
+    grids.push_back(expand(view(tensors[i], line), shape));
   }
   return grids;
 }

@@ -235,8 +235,8 @@ static Tensor meeting_count(const Tensor& self, int d, const Tensor& index, bool
   return binary(SC_MAXIMUM, n, Scalar(1));
 }
 
-Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src,
-                      const std::string& reduce, bool include_self) {
+static Tensor reduced_into(const char* name, const Tensor& self, int64_t dim, const Tensor& index,
+                           const Tensor& src, const std::string& reduce, bool include_self) {
   enum { kSum, kProd, kMean, kAmax, kAmin } kind = kSum;
   if (reduce == "sum")
     kind = kSum;
@@ -281,11 +281,11 @@ Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, cons
   };
   switch (kind) {
     case kSum:
-      return differentiable("ScatterReduceBackward0", y)
+      return differentiable(name, y)
           .wrt(self, [of_self, index = saved(index)](const Tensor& g) { return of_self(g, index()); })
           .wrt(src, [d, index = saved(index)](const Tensor& g) { return gather(g, d, index(), false); });
     case kMean:
-      return differentiable("ScatterReduceBackward0", y)
+      return differentiable(name, y)
           .wrt(self, [of_self, index = saved(index), n = meeting_count(self, d, index, include_self)](
                          const Tensor& g) { return of_self(g / n, index()); })
           .wrt(src, [d, index = saved(index), n = meeting_count(self, d, index, include_self)](
@@ -302,7 +302,7 @@ Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, cons
         Tensor n = scatter_add(start, d, at, its);
         return std::array<Tensor, 3>{mine, its, binary(SC_MAXIMUM, n, Scalar(1))};
       };
-      return differentiable("ScatterReduceBackward0", y)
+      return differentiable(name, y)
           .wrt(self,
                [of_self, shares, self = saved(self), index = saved(index), src = saved(src),
                 y = saved(y)](const Tensor& g) {
@@ -318,7 +318,7 @@ Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, cons
     case kProd:
       break;
   }
-  return differentiable("ScatterReduceBackward0", y)
+  return differentiable(name, y)
       .wrt(self,
            [d, include_self, self = saved(self), index = saved(index), src = saved(src)](const Tensor& g) {
              // The product of everything else at each place: with `self` itself replaced by 1.
@@ -342,6 +342,10 @@ Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, cons
              return masked_fill(by_division, single, 0) +
                     masked_fill(gather(g * without, d, index(), false), logical_not_raw(single), 0);
            });
+}
+Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src,
+                      const std::string& reduce, bool include_self) {
+  return reduced_into("ScatterReduceBackward0", self, dim, index, src, reduce, include_self);
 }
 OP("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool "
    "include_self=True) -> Tensor",
@@ -368,8 +372,8 @@ static Tensor index_reduce(const Tensor& self, int64_t dim, const Tensor& index,
            source.dim() > d ? source.sizes()[d] : 1, "), for dim: ", d);
   Dims line = Dims::filled(source.dim(), 1);
   line[d] = index.numel();
-  return scatter_reduce(self, d, expand(view(contiguous(index), line), source.sizes()), source, reduce,
-                        include_self);
+  return reduced_into("IndexReduceBackward0", self, d, expand(view(contiguous(index), line), source.sizes()),
+                      source, reduce, include_self);
 }
 OP("index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) "
    "-> Tensor",

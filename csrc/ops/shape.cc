@@ -103,7 +103,7 @@ torch.tensor([[1, 2], [3, 4]]).t() // tensor([[1., 3.],
 static Tensor adjoint(const Tensor& self) {
   SC_CHECK(self.dim() != 1,
            "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.");
-  return self.dim() == 0 ? alias(self) : transpose(self, -2, -1);
+  return self.dim() == 0 ? self : transpose(self, -2, -1);
 }
 OP("adjoint(Tensor self) -> Tensor", adjoint, kFunction | kMethod,
    R"(The last two dimensions swapped (real tensors have nothing to conjugate). Throws for 1-D tensors.
@@ -337,7 +337,7 @@ static TensorList broadcast_tensors(const TensorList& tensors) {
   Dims shape;
   for (const Tensor& x : tensors) shape = broadcast_shapes(shape, x.sizes());
   TensorList out;
-  for (const Tensor& x : tensors) out.push_back(expand(x, shape));
+  for (const Tensor& x : tensors) out.push_back(x.sizes() == shape ? x : expand(x, shape));
   return out;
 }
 OP("broadcast_tensors(Tensor[] tensors) -> Tensor[]", broadcast_tensors, kFunction,

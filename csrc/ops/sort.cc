@@ -1,5 +1,5 @@
 // Order: sort, argsort, topk, kthvalue.
-#include "ops.h"
+#include "indexing.h"
 
 namespace sconce::ops {
 
@@ -128,10 +128,26 @@ static std::tuple<Tensor, Tensor> kthvalue(const Tensor& self, int64_t k, int64_
   const int d = wrap_dim(dim, self.dim());
   const int64_t n = self.dim() == 0 ? 1 : self.sizes()[d];
   SC_CHECK(k >= 1 && k <= n, "kthvalue(): selected number k out of range for dimension ", d);
-  const auto [values, indices] = ordered("KthvalueBackward0", "kthvalue", self, d, false, k, false);
-  if (self.dim() == 0) return {values, indices};
-  auto pick = [&](const Tensor& t) { return keepdim ? narrow(t, d, k - 1, 1) : select(t, d, k - 1); };
-  return {pick(values), pick(indices)};
+  Tensor values, indices;
+  {
+    NoGradGuard raw;
+    std::tie(values, indices) = ordered("", "kthvalue", self, d, false, k, false);
+    if (self.dim() > 0) {
+      values = fresh_copy(narrow(values, d, k - 1, 1));
+      indices = fresh_copy(narrow(indices, d, k - 1, 1));
+    }
+  }
+  Dims shape = values.sizes();
+  if (!keepdim && self.dim() > 0) shape.erase(d);
+  const TensorList y = {alias_of(values, shape, contiguous_strides(shape), 0),
+                        alias_of(indices, shape, contiguous_strides(shape), 0)};
+  differentiable("KthvalueBackward0", y)
+      .wrt(self,
+           [d, at = saved(indices), shape = self.sizes()](const Tensor& g) {
+             return scatter_add(zeros_raw(shape, g.dtype(), g.device()), d, at(), reshape(g, at().sizes()));
+           })
+      .finish();
+  return {y[0], y[1]};
 }
 OP("kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
    kthvalue, kFunction | kMethod,

@@ -4,6 +4,7 @@ import { binary, compare } from './binary';
 import { conv, pool } from './conv';
 import { convert, creation, random } from './creation';
 import { index, sort } from './index';
+import { positions, sampling, split, stacking, triangle } from './layout';
 import { matmul } from './matmul';
 import { attention, dropout, group_norm, loss, norm, rnn, softmax } from './neural';
 import { reduce, scan } from './reduce';
@@ -26,13 +27,18 @@ export const families: Record<string, Row[]> = {
   matmul,
   norm: [...norm, ...group_norm],
   pool,
+  positions,
   random,
   reduce,
   rnn,
+  sampling,
   scan,
   shape,
   softmax,
   sort,
+  split,
+  stacking,
   ternary,
+  triangle,
   unary,
 };

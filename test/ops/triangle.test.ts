@@ -1,0 +1,3 @@
+import { test_family } from './driver';
+
+test_family('triangle');
