@@ -1,6 +1,7 @@
 /** `torch.nn.init`: fills tensors in place, without recording it, drawing PyTorch's random stream. */
 
 import { type Args, bind } from '../args';
+import { tensor as tensor_of } from '../creation';
 import { no_grad } from '../autograd';
 import type { Generator } from '../random';
 import * as ops from '../ops';
@@ -154,6 +155,12 @@ type KaimingArgs = Args<
   { a?: number; mode?: FanMode; nonlinearity?: Nonlinearity; generator?: Generator | null }
 >;
 
+const kaiming: { a: number; mode: FanMode; nonlinearity: Nonlinearity } = {
+  a: 0,
+  mode: 'fan_in',
+  nonlinearity: 'leaky_relu',
+};
+
 /** The standard deviation that keeps the variance through a layer; null where there is nothing to fill. */
 function kaiming_std(
   callee: string,
@@ -162,7 +169,7 @@ function kaiming_std(
 ): { std: number | null; generator: Generator | null } {
   const { a, mode, nonlinearity, generator } = bind(
     callee,
-    { a: 0, mode: 'fan_in', nonlinearity: 'leaky_relu', ...no_generator },
+    { ...kaiming, ...no_generator },
     rest,
   );
   if (tensor.shape.includes(0)) {
@@ -207,7 +214,7 @@ export function trunc_normal_(
       'mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.',
     );
   }
-  const bounds = ops.tensor([(a - mean) / (std * Math.SQRT2), (b - mean) / (std * Math.SQRT2)], {
+  const bounds = tensor_of([(a - mean) / (std * Math.SQRT2), (b - mean) / (std * Math.SQRT2)], {
     dtype: 'float64',
   });
   const [below_a, below_b] = ops.erf(bounds).tolist() as [number, number];
@@ -228,7 +235,7 @@ function redraw_outside(
   generator: Generator | null,
 ): void {
   // The bounds as the tensor's dtype holds them, so that the comparison agrees with the values.
-  const [low, high] = ops.tensor([a, b], { dtype: tensor.dtype }).tolist() as [number, number];
+  const [low, high] = tensor_of([a, b], { dtype: tensor.dtype }).tolist() as [number, number];
   tensor.normal_(mean, std, { generator });
   for (;;) {
     const outside = tensor.lt(low).logical_or(tensor.gt(high));

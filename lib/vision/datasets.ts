@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
 import { type Args, bind, required } from '../args';
-import * as ops from '../ops';
+import { from_typed_array } from '../creation';
 import type { Tensor } from '../tensor';
 import { Dataset } from '../utils/data';
 
@@ -68,7 +68,7 @@ function tensor_of(big_endian: Buffer, element_bytes: number, dtype: string): Te
     float32: Float32Array,
     float64: Float64Array,
   };
-  return ops.from_typed_array(new views[dtype as keyof typeof views](memory));
+  return from_typed_array(new views[dtype as keyof typeof views](memory));
 }
 
 type Transform<In> = ((value: In) => unknown) | null;

@@ -1,8 +1,8 @@
 /** `torchvision.transforms`, for images that are tensors: `[H, W]` or `[H, W, C]` of uint8 before `ToTensor`. */
 
 import { type Args, bind, required } from '../args';
+import { tensor } from '../creation';
 import { Module } from '../nn/module';
-import * as ops from '../ops';
 import { repr } from '../pyformat';
 import { Tensor } from '../tensor';
 
@@ -82,7 +82,7 @@ export class Normalize extends Module {
       );
     }
     const per_channel = (values: readonly number[]): Tensor =>
-      ops.tensor([...values], { dtype: image.dtype, device: image.device }).view([-1, 1, 1]);
+      tensor([...values], { dtype: image.dtype, device: image.device }).view([-1, 1, 1]);
     const target = this.inplace ? image : image.clone();
     return target.sub_(per_channel(this.mean)).div_(per_channel(this.std));
   }

@@ -129,7 +129,8 @@ export class GELU extends Module {
 
   constructor(...args: Args<[], [approximate: 'none' | 'tanh'], { approximate?: 'none' | 'tanh' }>) {
     super();
-    this.approximate = bind('GELU.__init__', { approximate: 'none' }, args).approximate;
+    const defaults: { approximate: 'none' | 'tanh' } = { approximate: 'none' };
+    this.approximate = bind('GELU.__init__', defaults, args).approximate;
   }
 
   override forward(input: Tensor): Tensor {

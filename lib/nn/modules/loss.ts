@@ -17,18 +17,15 @@ type SimpleLossArgs = Args<
   LossOptions
 >;
 
-const averaging = {
-  size_average: null as boolean | null,
-  reduce: null as boolean | null,
-  reduction: 'mean' as Reduction,
-};
-
-/** The reduction that PyTorch's old arguments `size_average` and `reduce` ask for, where they are given. */
-function reduction_of(p: {
+interface Averaging {
   size_average: boolean | null;
   reduce: boolean | null;
   reduction: Reduction;
-}): Reduction {
+}
+const averaging: Averaging = { size_average: null, reduce: null, reduction: 'mean' };
+
+/** The reduction that PyTorch's old arguments `size_average` and `reduce` ask for, where they are given. */
+function reduction_of(p: Averaging): Reduction {
   if (p.size_average === null && p.reduce === null) return p.reduction;
   const reduction = p.reduce === false ? 'none' : p.size_average === false ? 'sum' : 'mean';
   process.emitWarning(
@@ -40,7 +37,7 @@ function reduction_of(p: {
 class Loss extends Module {
   reduction: Reduction;
 
-  constructor(p: typeof averaging) {
+  constructor(p: Averaging) {
     super();
     this.reduction = reduction_of(p);
   }
@@ -49,7 +46,7 @@ class Loss extends Module {
 class WeightedLoss extends Loss {
   declare weight: Tensor | null;
 
-  constructor(p: typeof averaging & { weight: Tensor | null }) {
+  constructor(p: Averaging & { weight: Tensor | null }) {
     super(p);
     this.register_buffer('weight', p.weight);
   }
@@ -105,7 +102,7 @@ export class HuberLoss extends Loss {
   constructor(
     ...args: Args<[], [reduction: Reduction, delta: number], { reduction?: Reduction; delta?: number }>
   ) {
-    const p = bind('HuberLoss.__init__', { reduction: 'mean', delta: 1 }, args);
+    const p = bind('HuberLoss.__init__', { reduction: averaging.reduction, delta: 1 }, args);
     super({ ...averaging, reduction: p.reduction });
     this.delta = p.delta;
   }

@@ -1,4 +1,5 @@
 import { is_plain_object } from '../../args';
+import { tensor } from '../../creation';
 import * as ops from '../../ops';
 import { Tensor } from '../../tensor';
 
@@ -14,14 +15,14 @@ export function default_collate(batch: readonly unknown[]): unknown {
   if (first instanceof Tensor) return ops.stack(batch as Tensor[], 0);
   if (typeof first === 'number') {
     const dtype = (batch as number[]).every(Number.isSafeInteger) ? 'int64' : 'float64';
-    return ops.tensor(batch, { dtype });
+    return tensor(batch as number[], { dtype });
   }
-  if (typeof first === 'bigint') return ops.tensor(batch, { dtype: 'int64' });
-  if (typeof first === 'boolean') return ops.tensor(batch, { dtype: 'bool' });
+  if (typeof first === 'bigint') return tensor(batch as bigint[], { dtype: 'int64' });
+  if (typeof first === 'boolean') return tensor(batch as boolean[], { dtype: 'bool' });
   if (typeof first === 'string') return [...batch];
   if (ArrayBuffer.isView(first) && !(first instanceof DataView)) {
     return ops.stack(
-      (batch as ArrayLike<number>[]).map((item) => ops.tensor(item)),
+      (batch as ArrayBufferView[]).map((item) => tensor(item)),
       0,
     );
   }
@@ -57,7 +58,7 @@ export function default_collate(batch: readonly unknown[]): unknown {
 export function default_convert(item: unknown): unknown {
   if (item instanceof Tensor || typeof item === 'string') return item;
   if (ArrayBuffer.isView(item) && !(item instanceof DataView))
-    return ops.tensor(item);
+    return tensor(item);
   if (Array.isArray(item)) return item.map(default_convert);
   if (is_plain_object(item)) {
     return Object.fromEntries(Object.entries(item).map(([key, value]) => [key, default_convert(value)]));

@@ -237,6 +237,16 @@ export const dropout: Row[] = [
     ],
     { python: 'F.dropout', strided: false, errors: [call(t([2], f32), -0.1), call(t([2], f32), 1.5)] },
   ),
+  row(
+    'dropout2d',
+    [
+      kwcall([t([2, 3, 2])], { training: false }),
+      call(t([2, 3, 2]), 0),
+      call(t([2, 3, 2]), 1),
+      { ...call(t([4, 5, 2, 2]), 0.5), gradcheck: false, dtypes: ['float32', 'float64'] },
+    ],
+    { python: 'F.dropout2d', errors: [call(t([2, 3], f32), -0.1)] },
+  ),
 ];
 
 /** Input [T, N, I] (or [N, T, I]), h0 and c0, and per layer and direction w_ih, w_hh, b_ih, b_hh. */

@@ -1,4 +1,4 @@
-import { call, kwcall, row, t, type Row } from './spec';
+import { call, kwcall, row, t, type Row, type Sample } from './spec';
 
 const f32 = { dtype: 'float32' } as const;
 const x = t([2, 3, 4]);
@@ -107,6 +107,31 @@ export const shape: Row[] = [
     errors: [call(bad, 2)],
   }),
   row('tile', [call(t([2, 3]), [2]), call(t([2]), [2, 2]), call(t([]), [3])]),
+  row(
+    'pad',
+    [
+      call(t([2, 3]), [1, 2]),
+      call(t([2, 3]), [0, -1, 2, 0]),
+      kwcall([t([2, 3]), [1, 0]], { value: 2 }),
+      ...['reflect', 'replicate', 'circular'].flatMap((mode): Sample[] => [
+        { ...call(t([2, 3]), [2, 1], mode), dtypes: ['float32', 'float64'] },
+        { ...call(t([2, 3, 4]), [1, 2, 2, 0], mode), dtypes: ['float32', 'float64'] },
+      ]),
+    ],
+    {
+      python: 'F.pad',
+      errors: [
+        call(bad, [1, 2, 3]),
+        call(bad, [1, 1, 1, 1, 1, 1]),
+        call(bad, [-4, 0]),
+        call(bad, [3, 0], 'reflect'),
+        call(bad, [4, 0], 'circular'),
+        call(bad, [1, 1], 'mirror'),
+        call(t([3], f32), [1, 1], 'replicate'),
+        kwcall([bad, [1, 1], 'reflect'], { value: 2 }),
+      ],
+    },
+  ),
   row('flip', [call(t([2, 3]), [0]), call(t([2, 3]), [0, -1]), call(t([2, 0]), [1])], {
     errors: [call(bad, [0, 0]), call(bad, [2])],
   }),
