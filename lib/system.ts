@@ -46,6 +46,8 @@ export const result_type = (a: Tensor | Scalar, b: Tensor | Scalar): DType =>
   dtypeName(native.result_type(a instanceof Tensor ? a._h : a, b instanceof Tensor ? b._h : b));
 export const is_floating_point = (t: Tensor): boolean => t.is_floating_point();
 export const is_grad_enabled = (): boolean => native.is_grad_enabled();
+/** {@link Tensor.detach} as a function. */
+export const detach = (t: Tensor): Tensor => t.detach();
 export const numel = (t: Tensor): number => t.numel();
 /** Always true: every build computes with oneDNN's or the portable kernels on CPU. */
 export const __version__ = '0.1.0';

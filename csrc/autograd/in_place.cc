@@ -64,9 +64,9 @@ Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct) {
     self.bump_version();
     return self;
   }
+  SC_CHECK(y.sizes() == self.sizes(), "output with shape ", self.sizes(), " doesn't match the broadcast shape ", y.sizes());
   SC_CHECK(can_cast(y.dtype(), self.dtype()), "result type ", scalar_type_name(y.dtype()), " can't be cast to the desired output type ",
            scalar_type_name(self.dtype()));
-  SC_CHECK(y.sizes() == self.sizes(), "output with shape ", self.sizes(), " doesn't match the broadcast shape ", y.sizes());
   // Formulas that saved the old self get a copy of its bytes; the scope's own reference is the second one.
   for (Ref<TensorImpl>& old : scope.kept) {
     if (old->refcount() == 1) continue;

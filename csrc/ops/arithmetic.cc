@@ -38,6 +38,10 @@ Tensor add_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha) 
 }
 OP("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", add_scalar, kFunction | kMethod | kInPlace | kDirect, "");
 
+// Python writes `2 + x`; there is no operator to overload here, so the functions take the number in front.
+static Tensor add_to_number(const Scalar& self, const Tensor& other) { return add_scalar(other, self); }
+OP("add.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", add_to_number, kFunction, "");
+
 Tensor sub(const Tensor& self, const Tensor& other, const Scalar& alpha) {
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
@@ -73,7 +77,17 @@ Tensor sub_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha) 
 }
 OP("sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", sub_scalar, kFunction | kMethod | kInPlace | kDirect, "");
 
-static Tensor rsub(const Tensor& self, const Tensor& other, const Scalar& alpha) { return sub(other, self, alpha); }
+static Tensor rsub(const Tensor& self, const Tensor& other, const Scalar& alpha) {
+  const DType t = result_type(self, other);
+  check_alpha(alpha, t);
+  SC_CHECK(self.dtype() != DType::kBool && other.dtype() != DType::kBool,
+           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+           "`logical_not()` operator instead.");
+  Tensor y = binary_as(SC_SUB, other, self, t, t, {{alpha.to_double()}});
+  return differentiable("RsubBackward0", y)
+      .wrt(self, [alpha](const Tensor& g) { return alpha.equals(1) ? -g : g * -alpha; })
+      .wrt(other, [](const Tensor& g) { return g; });
+}
 OP("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", rsub, kFunction | kMethod,
    R"(Subtraction the other way round: `other - alpha * self`.
 
@@ -91,6 +105,9 @@ Tensor rsub_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha)
   return differentiable("RsubBackward1", y).wrt(self, [alpha](const Tensor& g) { return g * -alpha; });
 }
 OP("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", rsub_scalar, kFunction | kMethod, "");
+
+static Tensor sub_from_number(const Scalar& self, const Tensor& other) { return rsub_scalar(other, self); }
+OP("sub.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", sub_from_number, kFunction, "");
 
 Tensor mul(const Tensor& self, const Tensor& other) {
   Tensor y = binary(SC_MUL, self, other);
@@ -114,6 +131,9 @@ Tensor mul_scalar(const Tensor& self, const Scalar& other) {
   });
 }
 OP("mul.Scalar(Tensor self, Scalar other) -> Tensor", mul_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+
+static Tensor mul_number(const Scalar& self, const Tensor& other) { return mul_scalar(other, self); }
+OP("mul.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", mul_number, kFunction, "");
 
 Tensor div(const Tensor& self, const Tensor& other) {
   const DType t = floating_dtype(result_type(self, other));

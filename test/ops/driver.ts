@@ -388,6 +388,8 @@ function check_differences({ row, cases }: Entry): void {
     ({ item }) => {
       const given = fresh(item.call, 'contiguous', true);
       const inputs = given.tensors.filter((x) => x.requires_grad);
+      // A step of float32 is too coarse for differences.
+      if (inputs.some((x) => x.dtype !== 'float64')) return null;
       const form = forms_of(row.name, given)[0];
       const f = as_function(row.name, form, item.call, given);
       torch.autograd.gradcheck(f, inputs);
