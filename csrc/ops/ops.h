@@ -154,6 +154,18 @@ Tensor as_strided_of_gradient(const Tensor& g, const Dims& sizes, const Dims& st
 Tensor as_strided_replace(const Tensor& g, const Tensor& part, const Dims& sizes, const Dims& strides, int64_t offset,
                           const Dims& base_sizes, const Dims& base_strides, int64_t base_offset);
 
+// ---- matmul.cc ----
+Tensor mm(const Tensor& self, const Tensor& mat2);
+Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const Scalar& beta = 1, const Scalar& alpha = 1);
+Tensor bmm(const Tensor& self, const Tensor& mat2);
+Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta = 1, const Scalar& alpha = 1);
+Tensor mv(const Tensor& self, const Tensor& vec);
+Tensor dot(const Tensor& self, const Tensor& tensor);
+Tensor outer(const Tensor& self, const Tensor& vec2);
+Tensor matmul(const Tensor& self, const Tensor& other);
+Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias);
+Tensor tensordot_dims(const Tensor& self, const Tensor& other, const IntList& dims_self, const IntList& dims_other);
+
 }  // namespace sconce::ops
 
 namespace sconce {

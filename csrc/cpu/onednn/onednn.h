@@ -1,0 +1,10 @@
+// Kernels that oneDNN serves. The portable kernel of a family asks here first and does the work itself when the answer is
+// SC_UNSUPPORTED, so which of the two runs is decided per call, in one visible place.
+#pragma once
+#include "backend.h"
+
+namespace sconce::onednn {
+
+int32_t matmul(const ScMatmul* args);
+
+}  // namespace sconce::onednn
