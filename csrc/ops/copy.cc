@@ -12,7 +12,7 @@ static Tensor copy(const Tensor& self, const Tensor& src, bool non_blocking) {
   Tensor y = empty_like(self);
   copy_into(y, src);
   return differentiable("CopyBackwards", y)
-      .wrt(self, [](const Tensor&) { return Tensor(); })
+      .wrt(self, [](const Tensor& g) { return zeros_like_raw(g); })
       .wrt(src, [device = src.device()](const Tensor& g) { return to_device(g, device); });
 }
 static Tensor copy_(const Tensor& self, const Tensor& src, bool non_blocking) {
@@ -30,7 +30,7 @@ torch.zeros(2).copy_(torch.tensor([1, 2])) // tensor([1., 2.])
 static Tensor fill(const Tensor& self, const Scalar& value) {
   Tensor y = empty_like(self);
   fill_into(y, value);
-  return differentiable("FillBackward0", y).wrt(self, [](const Tensor&) { return Tensor(); });
+  return differentiable("FillBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 OP("fill.Scalar(Tensor self, Scalar value) -> Tensor", fill, kFunction | kInPlace,
    R"(A tensor like `self` with every element `value`, a number or a 0-d tensor.
@@ -46,7 +46,7 @@ static Tensor fill_tensor(const Tensor& self, const Tensor& value) {
   Tensor y = empty_like(self);
   copy_into(y, value);
   return differentiable("FillBackward1", y)
-      .wrt(self, [](const Tensor&) { return Tensor(); })
+      .wrt(self, [](const Tensor& g) { return zeros_like_raw(g); })
       .wrt(value, [](const Tensor& g) { return sum(g); });
 }
 OP("fill.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor, kFunction | kInPlace, "");
@@ -54,7 +54,7 @@ OP("fill.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor, kFunction | 
 static Tensor zero(const Tensor& self) {
   Tensor y = empty_like(self);
   fill_into(y, 0);
-  return differentiable("ZeroBackward0", y).wrt(self, [](const Tensor&) { return Tensor(); });
+  return differentiable("ZeroBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 static Tensor zero_(const Tensor& self) {
   return in_place(self, [&] { return zero(self); });

@@ -125,16 +125,28 @@ static Tensor rot90(const Tensor& self, int64_t k, const IntList& dims) {
            "expected rotation dims to be different, but got dim0 = ", a, " and dim1 = ", b);
   SC_CHECK(a < self.dim() && a >= -self.dim(), "Rotation dim0 out of range, dim0 = ", a);
   SC_CHECK(b < self.dim() && b >= -self.dim(), "Rotation dim1 out of range, dim1 = ", b);
-  switch (positive_mod(k, 4)) {
-    case 1:
-      return transpose(flip(self, {b}), a, b);
-    case 2:
-      return flip(self, Dims(dims));
-    case 3:
-      return transpose(flip(self, {a}), a, b);
-    default:
-      return clone(self, MemoryFormat::kContiguous);
+  Tensor y;
+  {
+    NoGradGuard raw;
+    switch (positive_mod(k, 4)) {
+      case 1:
+        y = transpose(flip(self, {b}), a, b);
+        break;
+      case 2:
+        y = flip(self, Dims(dims));
+        break;
+      case 3:
+        y = transpose(flip(self, {a}), a, b);
+        break;
+      default:
+        y = clone(self, MemoryFormat::kContiguous);
+    }
+    y = alias_of(y, y.sizes(), y.strides(),
+                 y.storage_offset());  // no view of the flipped copy, which nobody sees
   }
+  return differentiable("Rot90Backward0", y).wrt(self, [k, dims](const Tensor& g) {
+    return rot90(g, -k, dims);
+  });
 }
 OP("rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor", rot90, kFunction | kMethod,
    R"(A copy turned by 90 degrees, `k` times, in the plane of `dims`, from the first towards the second.

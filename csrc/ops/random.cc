@@ -74,13 +74,17 @@ void fill(ScRandomOp op, const char* name, const Tensor& self, Generator* genera
   fill(op, name, self, generator, a);
 }
 
-// The public in-place form: the old value of `self` no longer counts.
+// The public in-place form: the old value of `self` no longer counts, hence a gradient of zero.
 template <class Fill>
-Tensor overwrite(const Tensor& self, const Fill& draw) {
+Tensor overwrite(const char* name, const Tensor& self, const Fill& draw) {
   check_in_place(self);
   draw();
   self.bump_version();
-  if (grad_enabled() && self.requires_grad()) rebase_history(self, Ref<Node>(), 0);
+  if (grad_enabled() && self.requires_grad()) {
+    Tensor y = alias_of(self, self.sizes(), self.strides(), self.storage_offset());
+    differentiable(name, y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); }).finish();
+    rebase_history(self, y.grad_fn(), y.output_nr());
+  }
   return self;
 }
 
@@ -136,7 +140,7 @@ void bernoulli_raw(const Tensor& self, double p, Generator* generator) {
 }
 
 static Tensor uniform_(const Tensor& self, double from, double to, Generator* generator) {
-  return overwrite(self, [&] { uniform_raw(self, from, to, generator); });
+  return overwrite("UniformBackward0", self, [&] { uniform_raw(self, from, to, generator); });
 }
 OP("uniform_(Tensor self, float from=0.0, float to=1.0, *, Generator? generator=None) -> Tensor", uniform_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -149,7 +153,7 @@ torch.manual_seed(0)
 torch.empty(2).uniform_() // tensor([0.4963, 0.7682])
 )");
 static Tensor normal_(const Tensor& self, double mean, double std, Generator* generator) {
-  return overwrite(self, [&] { normal_raw(self, mean, std, generator); });
+  return overwrite("NormalBackward0", self, [&] { normal_raw(self, mean, std, generator); });
 }
 OP("normal_(Tensor self, float mean=0.0, float std=1.0, *, Generator? generator=None) -> Tensor", normal_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -164,7 +168,8 @@ torch.empty(2).normal_() // tensor([ 1.5410, -0.2934])
 static Tensor log_normal_(const Tensor& self, double mean, double std, Generator* generator) {
   SC_CHECK(std > 0, "log_normal_ expects std > 0.0, but found std=", plain(std));
   check_floating(self, "log_normal_cpu");
-  return overwrite(self, [&] { fill(SC_RAND_LOG_NORMAL, "log_normal_", self, generator, mean, std); });
+  return overwrite("LogNormalBackward0", self,
+                   [&] { fill(SC_RAND_LOG_NORMAL, "log_normal_", self, generator, mean, std); });
 }
 OP("log_normal_(Tensor self, float mean=1.0, float std=2.0, *, Generator? generator=None) -> Tensor",
    log_normal_, kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -181,7 +186,8 @@ static Tensor exponential_(const Tensor& self, double lambd, Generator* generato
            "Exponential distribution is a continuous probability distribution. dtype must be a floating "
            "point but you specified ",
            scalar_type_name(self.dtype()));
-  return overwrite(self, [&] { fill(SC_RAND_EXPONENTIAL, "exponential_", self, generator, lambd); });
+  return overwrite("ExponentialBackward0", self,
+                   [&] { fill(SC_RAND_EXPONENTIAL, "exponential_", self, generator, lambd); });
 }
 OP("exponential_(Tensor self, float lambd=1.0, *, Generator? generator=None) -> Tensor", exponential_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -204,7 +210,8 @@ static Tensor cauchy_(const Tensor& self, double median, double sigma, Generator
            "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but "
            "you specified ",
            scalar_type_name(self.dtype()));
-  return overwrite(self, [&] { fill(SC_RAND_CAUCHY, "cauchy_", self, generator, median, sigma); });
+  return overwrite("CauchyBackward0", self,
+                   [&] { fill(SC_RAND_CAUCHY, "cauchy_", self, generator, median, sigma); });
 }
 OP("cauchy_(Tensor self, float median=0.0, float sigma=1.0, *, Generator? generator=None) -> Tensor", cauchy_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -217,7 +224,8 @@ torch.empty(2, 3).cauchy_().shape // [2, 3]
 )");
 static Tensor geometric_(const Tensor& self, double p, Generator* generator) {
   SC_CHECK(p > 0 && p < 1, "geometric_ expects p to be in (0, 1), but got p=", plain(p));
-  return overwrite(self, [&] { fill(SC_RAND_GEOMETRIC, "geometric_", self, generator, p); });
+  return overwrite("GeometricBackward0", self,
+                   [&] { fill(SC_RAND_GEOMETRIC, "geometric_", self, generator, p); });
 }
 OP("geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor", geometric_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -273,7 +281,7 @@ static Tensor bernoulli_p(const Tensor& self, double p, Generator* generator) {
 OP("bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", bernoulli_p,
    kFunction | kMethod | kRandom, "");
 static Tensor bernoulli_(const Tensor& self, double p, Generator* generator) {
-  return overwrite(self, [&] { bernoulli_raw(self, p, generator); });
+  return overwrite("BernoulliBackward2", self, [&] { bernoulli_raw(self, p, generator); });
 }
 OP("bernoulli_.float(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor", bernoulli_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -285,7 +293,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bernoulli_.html
 torch.empty(3).bernoulli_(1) // tensor([1., 1., 1.])
 )");
 static Tensor bernoulli_tensor_(const Tensor& self, const Tensor& p, Generator* generator) {
-  return overwrite(self, [&] { bernoulli_each(self, p, generator); });
+  return overwrite("BernoulliBackward1", self, [&] { bernoulli_each(self, p, generator); });
 }
 OP("bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor", bernoulli_tensor_,
    kMethod | kWritesSelf | kRandom | kNoGrad, "");
@@ -384,7 +392,7 @@ void random_from_to(const Tensor& self, int64_t from, int64_t to, Generator* gen
 }  // namespace
 
 static Tensor random_(const Tensor& self, Generator* generator) {
-  return overwrite(self, [&] { fill(SC_RAND_DEFAULT, "random_", self, generator, 0.0); });
+  return overwrite("RandomBackward2", self, [&] { fill(SC_RAND_DEFAULT, "random_", self, generator, 0.0); });
 }
 OP("random_(Tensor self, *, Generator? generator=None) -> Tensor", random_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -397,12 +405,12 @@ torch.manual_seed(0)
 torch.empty(3).random_(10) // tensor([4., 9., 3.])
 )");
 static Tensor random_to_(const Tensor& self, int64_t to, Generator* generator) {
-  return overwrite(self, [&] { random_from_to(self, 0, to, generator); });
+  return overwrite("RandomBackward1", self, [&] { random_from_to(self, 0, to, generator); });
 }
 OP("random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor", random_to_,
    kMethod | kWritesSelf | kRandom | kNoGrad, "");
 static Tensor random_from_(const Tensor& self, int64_t from, int64_t to, Generator* generator) {
-  return overwrite(self, [&] { random_from_to(self, from, to, generator); });
+  return overwrite("RandomBackward0", self, [&] { random_from_to(self, from, to, generator); });
 }
 OP("random_.from(Tensor self, int from, int to, *, Generator? generator=None) -> Tensor", random_from_,
    kMethod | kWritesSelf | kRandom | kNoGrad, "");

@@ -114,10 +114,20 @@ See https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html
 torch.tensor([1, 2]).diag_embed() // tensor([[1., 0.],
 //         [0., 2.]])
 )");
+static Tensor diagonal_scatter(const Tensor& self, const Tensor& src, int64_t offset, int64_t dim1,
+                               int64_t dim2);
 static Tensor diag(const Tensor& self, int64_t offset) {
   SC_CHECK(self.dim() == 1 || self.dim() == 2, "diag(): Supports 1D or 2D tensors. Got ", self.dim(), "D");
-  return self.dim() == 1 ? diag_embed(self, offset)
-                         : clone(diagonal(self, offset), MemoryFormat::kContiguous);
+  if (self.dim() == 1) return diag_embed(self, offset);
+  Tensor y;
+  {
+    NoGradGuard raw;
+    y = fresh_copy(diagonal(self, offset));
+  }
+  return differentiable("DiagonalBackward0_copy", y)
+      .wrt(self, [offset, shape = self.sizes()](const Tensor& g) {
+        return diagonal_scatter(zeros_raw(shape, g.dtype(), g.device()), g, offset, 0, 1);
+      });
 }
 OP("diag(Tensor self, int diagonal=0) -> Tensor", diag, kFunction | kMethod,
    R"(The diagonal of a matrix, or the matrix with a vector on its diagonal.
