@@ -9,11 +9,19 @@ namespace cuda {
 ScElementwiseKernels elementwise_kernels();
 ScReduceKernels reduce_kernels();
 ScMatmulKernels matmul_kernels();
+ScIndexKernels index_kernels();
+ScSortKernels sort_kernels();
+ScRandomKernels random_kernels();
+ScOptimKernels optim_kernels();
 
 inline void add_kernels(ScBackend* b) {
   b->elementwise = elementwise_kernels();
   b->reduce = reduce_kernels();
   b->matmul = matmul_kernels();
+  b->index = index_kernels();
+  b->sort = sort_kernels();
+  b->random = random_kernels();
+  b->optim = optim_kernels();
 }
 
 }  // namespace cuda

@@ -8,20 +8,36 @@ namespace {
 
 constexpr int kThreads = 256;
 
+// Elements of any dtype, read as C.
+template <class C>
+struct Reader {
+  const void* data;
+  int32_t dtype;
+  SC_HD C load(int64_t i) const {
+    switch (dtype) {
+      case SC_FLOAT64:
+        return static_cast<C>(static_cast<const double*>(data)[i]);
+      case SC_FLOAT32:
+      case SC_FLOAT16:
+      case SC_BFLOAT16:
+        return static_cast<C>(Elements<float>(const_cast<void*>(data), dtype).load(i));
+      default:
+        return static_cast<C>(WideIntegers(const_cast<void*>(data), dtype).load(i));
+    }
+  }
+};
+
 // Where the elements and results of a reduction are.
 template <class C>
 struct Layout {
-  Wide<C> in;
+  Reader<C> in;
   Strided<2> kept;  // offsets into the input and the output
   Strided<1> reduced;
   bool reduced_flat;
   int64_t n;  // elements per result
   double p;
   explicit Layout(const ScReduce* r)
-      : in(const_cast<void*>(r->in), r->in_dtype),
-        reduced_flat(r->nreduced <= 1),
-        n(r->reduced_numel),
-        p(r->p[0]) {
+      : in{r->in, r->in_dtype}, reduced_flat(r->nreduced <= 1), n(r->reduced_numel), p(r->p[0]) {
     const int64_t* kept_rows[] = {r->kept_in_strides, r->kept_out_strides};
     kept = strided<2>(r->nkept, r->kept_shape, kept_rows);
     const int64_t* reduced_rows[] = {r->reduced_in_strides};
@@ -168,52 +184,58 @@ int32_t reduce_in(const ScReduce* r) {
                              : r->out_dtype > SC_BFLOAT16;
   return same_kind ? run<R, C>(r) : static_cast<int32_t>(SC_UNSUPPORTED);
 }
+// Operations whose arithmetic is done in the result's type,
 template <int op>
-int32_t reduce_any(const ScReduce* r) {
-  return for_wide(r->in_dtype, [&](auto tag) { return reduce_in<op, typename decltype(tag)::type>(r); });
+int32_t reduce_to(const ScReduce* r) {
+  return for_wide(r->out_dtype, [&](auto tag) { return reduce_in<op, typename decltype(tag)::type>(r); });
 }
 template <int op>
-int32_t reduce_floats(const ScReduce* r) {
-  return for_wide_floats(r->in_dtype,
+int32_t reduce_to_floats(const ScReduce* r) {
+  return for_wide_floats(r->out_dtype,
                          [&](auto tag) { return reduce_in<op, typename decltype(tag)::type>(r); });
+}
+// and those that compare or count elements.
+template <int op>
+int32_t reduce_of(const ScReduce* r) {
+  return for_wide(r->in_dtype, [&](auto tag) { return reduce_in<op, typename decltype(tag)::type>(r); });
 }
 
 int32_t reduce(int32_t op, const ScReduce* r) {
   switch (op) {
     case SC_RED_SUM:
-      return reduce_any<SC_RED_SUM>(r);
+      return reduce_to<SC_RED_SUM>(r);
     case SC_RED_MEAN:
-      return reduce_floats<SC_RED_MEAN>(r);
+      return reduce_to_floats<SC_RED_MEAN>(r);
     case SC_RED_PROD:
-      return reduce_any<SC_RED_PROD>(r);
+      return reduce_to<SC_RED_PROD>(r);
     case SC_RED_MAX:
-      return reduce_any<SC_RED_MAX>(r);
+      return reduce_of<SC_RED_MAX>(r);
     case SC_RED_MIN:
-      return reduce_any<SC_RED_MIN>(r);
+      return reduce_of<SC_RED_MIN>(r);
     case SC_RED_ALL:
-      return reduce_any<SC_RED_ALL>(r);
+      return reduce_of<SC_RED_ALL>(r);
     case SC_RED_ANY:
-      return reduce_any<SC_RED_ANY>(r);
+      return reduce_of<SC_RED_ANY>(r);
     case SC_RED_ARGMAX:
-      return reduce_any<SC_RED_ARGMAX>(r);
+      return reduce_of<SC_RED_ARGMAX>(r);
     case SC_RED_ARGMIN:
-      return reduce_any<SC_RED_ARGMIN>(r);
+      return reduce_of<SC_RED_ARGMIN>(r);
     case SC_RED_MAX_INDEX:
-      return reduce_any<SC_RED_MAX_INDEX>(r);
+      return reduce_of<SC_RED_MAX_INDEX>(r);
     case SC_RED_MIN_INDEX:
-      return reduce_any<SC_RED_MIN_INDEX>(r);
+      return reduce_of<SC_RED_MIN_INDEX>(r);
     case SC_RED_VAR:
-      return reduce_floats<SC_RED_VAR>(r);
+      return reduce_to_floats<SC_RED_VAR>(r);
     case SC_RED_STD:
-      return reduce_floats<SC_RED_STD>(r);
+      return reduce_to_floats<SC_RED_STD>(r);
     case SC_RED_NORM:
-      return reduce_floats<SC_RED_NORM>(r);
+      return reduce_to_floats<SC_RED_NORM>(r);
     case SC_RED_COUNT_NONZERO:
-      return reduce_any<SC_RED_COUNT_NONZERO>(r);
+      return reduce_of<SC_RED_COUNT_NONZERO>(r);
     case SC_RED_NANSUM:
-      return reduce_any<SC_RED_NANSUM>(r);
+      return reduce_to<SC_RED_NANSUM>(r);
     case SC_RED_SUM_SQUARES:
-      return reduce_any<SC_RED_SUM_SQUARES>(r);
+      return reduce_to<SC_RED_SUM_SQUARES>(r);
     default:
       return SC_UNSUPPORTED;
   }
