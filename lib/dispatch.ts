@@ -70,7 +70,10 @@ function fits(v: unknown, p: Param): boolean {
     case 'ScalarType':
       return isDType(v);
     case 'Device':
-      return (typeof v === 'string' && !isDType(v)) || (typeof v === 'object' && 'type' in v);
+      return (
+        (typeof v === 'string' && !isDType(v)) ||
+        (typeof v === 'object' && 'type' in v && !(v instanceof Tensor))
+      );
     case 'MemoryFormat':
       return typeof v === 'string' && v.replace('torch.', '') in MEMORY_FORMATS;
     case 'Generator':

@@ -262,7 +262,8 @@ static Tensor hardsigmoid(const Tensor& self, bool inplace) {
   return maybe_in_place(self, inplace, [&]() -> Tensor {
     Tensor y = unary(SC_HARDSIGMOID, self);
     return differentiable("HardsigmoidBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
-      return g * strictly_between(self(), -3, 3) * (1.0 / 6);
+      return g * strictly_between(self(), -3, 3) *
+             (1.0F / 6);  // PyTorch's constant is a float for every dtype
     });
   });
 }

@@ -178,6 +178,22 @@ See https://docs.pytorch.org/docs/stable/generated/torch.neg.html
 torch.tensor([1, -2]).neg() // tensor([-1.,  2.])
 )");
 
+// ---- the long names ----
+OP("subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", sub, kFunction | kMethod | kInPlace | kDirect,
+   R"(Another name of `sub`.
+
+@example
+torch.tensor([3, 2]).subtract(torch.tensor([1, 2])) // tensor([2., 0.])
+)");
+OP("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", sub_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+OP("multiply.Tensor(Tensor self, Tensor other) -> Tensor", mul, kFunction | kMethod | kInPlace | kDirect,
+   R"(Another name of `mul`.
+
+@example
+torch.tensor([1, 2]).multiply(3) // tensor([3., 6.])
+)");
+OP("multiply.Scalar(Tensor self, Scalar other) -> Tensor", mul_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+
 void add_raw_(const Tensor& dst, const Tensor& src) {
   const Tensor s = cast_raw(src, dst.dtype());
   Iter it(dst.dtype());

@@ -49,7 +49,7 @@ Tensor pow(const Tensor& self, const Tensor& exponent) {
                      const Tensor& g) { return g * power_slope(self(), exponent()); })
       .wrt(exponent, [self = saved(self), exponent = saved(exponent), y = saved(y)](const Tensor& g) {
         const Tensor flat = binary(SC_LOGICAL_AND, compare(SC_EQ, self(), 0), compare(SC_GE, exponent(), 0));
-        return g * masked_fill(y() * log(self()), flat, 0);
+        return g * masked_fill(y() * log(to_dtype(self(), y().dtype())), flat, 0);
       });
 }
 OP("pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", pow, kFunction | kMethod | kInPlace | kDirect,

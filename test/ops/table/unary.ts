@@ -31,6 +31,7 @@ export const unary: Row[] = [
     {
       ...kwcall([t([4], { data: [1.2345, -1.2355, 12.5, 0.125] })], { decimals: 2 }),
       dtypes: ['float32', 'float64'],
+      gradcheck: false,
     },
   ]),
   row('trunc', unary_samples()),
@@ -62,9 +63,15 @@ export const unary: Row[] = [
   row('bitwise_not', unary_samples()),
 ];
 
+/** Without infinities: what PyTorch gives there depends on how many elements there are. */
+const gelu_samples = [
+  ...unary_samples().slice(0, -1),
+  { ...call(t([5], { data: [NaN, 0, -0, 1, -1] })), dtypes: float_dtypes, gradcheck: false },
+];
+
 export const activation: Row[] = [
   row('relu', unary_samples()),
-  row('gelu', [...unary_samples(), kwcall([t([2, 3])], { approximate: 'tanh' })], {
+  row('gelu', [...gelu_samples, kwcall([t([2, 3])], { approximate: 'tanh' })], {
     python: 'F.gelu',
     errors: [{ ...kwcall([t([2], { dtype: 'float32' })], { approximate: 'sinh' }) }],
   }),
