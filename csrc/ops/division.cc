@@ -41,6 +41,9 @@ static Tensor div_scalar_mode(const Tensor& self, const Scalar& other,
 OP("div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor", div_scalar_mode,
    kFunction | kMethod | kInPlace, "");
 
+static Tensor div_number(const Scalar& self, const Tensor& other) { return mul_scalar(reciprocal(other), self); }
+OP("div.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", div_number, kFunction, "");
+
 #define SC_DIV_ALIAS(name)                                                                                \
   OP(name ".Tensor(Tensor self, Tensor other) -> Tensor", div, kFunction | kMethod | kInPlace | kDirect,  \
      "Another name of `div`.\n\n@example\ntorch.tensor([1, 3])." name "(2) // tensor([0.5000, 1.5000])"); \
