@@ -20,7 +20,7 @@ static void check_probability(double p) {
   SC_CHECK(p >= 0 && p <= 1, "dropout probability has to be between 0 and 1, but got ", p);
 }
 
-static Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
+Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
   check_probability(p);
   if (p == 0 || !training || input.numel() == 0) return input;
   const Tensor factors =

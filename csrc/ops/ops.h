@@ -141,6 +141,9 @@ Tensor logical_not_raw(const Tensor& mask);
 std::tuple<Tensor, Tensor> sort(const Tensor& self, int64_t dim = -1, bool descending = false);
 std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true);
 
+// ---- dropout.cc ----
+Tensor dropout(const Tensor& input, double p, bool training, bool inplace = false);
+
 // ---- strided.cc: any strided window on memory, and its adjoint ----
 // flat [extent] -> the elements at offset + strides, contiguous.
 Tensor gather_strided(const Tensor& flat, const Dims& sizes, const Dims& strides, int64_t offset);
