@@ -283,6 +283,9 @@ ScBackend make_backend() {
   SC_FAKE(elementwise.range);
   SC_FAKE(reduce.reduce);
   SC_FAKE(matmul.matmul);
+  SC_FAKE(conv.forward);
+  SC_FAKE(conv.backward_data);
+  SC_FAKE(conv.backward_weights);
   SC_FAKE(index.offsets);
   SC_FAKE(index.take_rows);
   SC_FAKE(index.put_rows);

@@ -6,5 +6,8 @@
 namespace sconce::onednn {
 
 int32_t matmul(const ScMatmul* args);
+int32_t conv_forward(const ScConv* args);
+int32_t conv_backward_data(const ScConv* args);
+int32_t conv_backward_weights(const ScConv* args);
 
 }  // namespace sconce::onednn
