@@ -127,7 +127,8 @@ torch.tensor([1, 2]).type('float64') // tensor([1., 2.], dtype=torch.float64)
   static Tensor to_##name(const Tensor& self, const std::optional<MemoryFormat>& memory_format) { \
     return converted(self, dtype, self.device(), false, memory_format);                           \
   }                                                                                               \
-  OP(#name "(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", to_##name, kMethod | (is_floating(dtype) ? 0U : kNoGrad),    \
+  OP(#name "(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", to_##name,             \
+     kMethod | (is_floating(dtype) ? 0U : kNoGrad),                                               \
      "The tensor as " dtype_text ": `to('" dtype_text                                             \
      "')`.\n\n"                                                                                   \
      "See https://docs.pytorch.org/docs/stable/generated/torch.Tensor." #name                     \

@@ -81,7 +81,16 @@ OP("pow.Scalar(Scalar self, Tensor exponent) -> Tensor", pow_base, kFunction, ""
 
 static Tensor as_double(const Tensor& t) { return to_dtype(t, DType::kFloat64); }
 
+// The in-place form does not round the result to the tensor's own dtype: it refuses.
+static void check_float_power(const Tensor& self) {
+  const InPlaceScope* scope = thread_state().in_place;
+  SC_CHECK(!scope || !scope->self.is_same(self) || self.dtype() == DType::kFloat64,
+           "the base given to float_power_ has dtype ", scalar_type_name(self.dtype()),
+           " but the operation's result requires dtype Double");
+}
+
 static Tensor float_power(const Tensor& self, const Tensor& exponent) {
+  check_float_power(self);
   return pow(as_double(self), as_double(exponent));
 }
 OP("float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", float_power,
@@ -96,6 +105,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.float_power.html
 torch.tensor([1, 4]).float_power(0.5) // tensor([1., 2.], dtype=torch.float64)
 )");
 static Tensor float_power_scalar(const Tensor& self, const Scalar& exponent) {
+  check_float_power(self);
   return pow_scalar(as_double(self), exponent.to_double());
 }
 OP("float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", float_power_scalar,

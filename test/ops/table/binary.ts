@@ -148,6 +148,27 @@ export const binary: Row[] = [
   ...['bitwise_and', 'bitwise_or', 'bitwise_xor'].map((name) =>
     row(name, [...binary_samples(), call(t([2, 3]), 3)]),
   ),
+  row('subtract', [...binary_samples(), ...scalar_samples()]),
+  row('multiply', [...binary_samples(), ...scalar_samples()]),
+  row('divide', [
+    ...binary_samples({}, positive),
+    ...scalar_samples(),
+    kwcall([t([2, 3]), 2], { rounding_mode: 'floor' }),
+  ]),
+  row('arctan2', binary_samples()),
+  row('float_power', [
+    ...binary_samples(positive, { lo: 0.1, hi: 2.9 }),
+    ...scalar_samples(positive),
+    call(2, t([2, 3])),
+  ]),
+  ...['bitwise_left_shift', 'bitwise_right_shift'].map((name) =>
+    row(name, [
+      call(t([5], { data: [1, 2, 5, 100, 127] }), t([5], { data: [0, 1, 3, 7, 2] })),
+      call(t([3], { data: [1, 2, 5] }), t([1], { data: [70] })),
+      call(t([2, 3], { lo: 0 }), 2),
+      call(3, t([3], { data: [0, 1, 2] })),
+    ]),
+  ),
   row('logical_and', binary_samples()),
   row('logical_or', binary_samples()),
   row('logical_xor', binary_samples()),

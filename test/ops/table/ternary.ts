@@ -51,6 +51,11 @@ export const ternary: Row[] = [
     ],
     { errors: [call(t([2], f32), t([2], { dtype: 'float64' }), 0.5)] },
   ),
+  row('clip', [
+    call(t([2, 3]), -1, 1),
+    call(t([2, 3]), t([3]), t([2, 1])),
+    kwcall([t([2, 3])], { max: 0.3 }),
+  ]),
   row('addcmul', [
     call(t([2, 3]), t([2, 3]), t([2, 3])),
     call(t([2, 3]), t([3]), t([2, 1])),

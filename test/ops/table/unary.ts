@@ -61,6 +61,10 @@ export const unary: Row[] = [
   ]),
   row('logical_not', unary_samples()),
   row('bitwise_not', unary_samples()),
+  // Other names.
+  ...['absolute', 'negative', 'arctan', 'arcsinh'].map((name) => row(name, unary_samples())),
+  ...['arcsin', 'arccos', 'arctanh'].map((name) => row(name, unary_samples({ lo: -0.9, hi: 0.9 }))),
+  row('arccosh', unary_samples({ lo: 1.2, hi: 3.9 })),
 ];
 
 /** Without infinities: what PyTorch gives there depends on how many elements there are. */
