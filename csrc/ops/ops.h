@@ -56,6 +56,17 @@ Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2,
 Tensor sum(const Tensor& self, const std::optional<DType>& dtype = {});
 Tensor sum_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim, const std::optional<DType>& dtype = {});
 Tensor sum_to_size(const Tensor& self, const Dims& size);
+Tensor mean(const Tensor& self, const std::optional<DType>& dtype = {});
+Tensor mean_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim = false, const std::optional<DType>& dtype = {});
+Tensor amax(const Tensor& self, const IntList& dim = {}, bool keepdim = false);
+Tensor amin(const Tensor& self, const IntList& dim = {}, bool keepdim = false);
+// Gives `values`, picked from `self` at `indices` along `dim`, their derivative.
+std::tuple<Tensor, Tensor> picked(const char* node, Tensor values, const Tensor& indices, const Tensor& self, int64_t dim, bool keepdim);
+
+// ---- scan.cc ----
+Tensor cumsum(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
+Tensor cumprod(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
+Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim);
 
 // ---- conversion.cc ----
 Tensor clone(const Tensor& self, const std::optional<MemoryFormat>& memory_format = {});
