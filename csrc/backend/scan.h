@@ -12,13 +12,13 @@ typedef enum ScScanOp {
   SC_SCAN_COUNT
 } ScScanOp;
 
-// Contiguous [outer, n, inner], scanned along the middle; in, factor and out share one dtype. SUM starts at the last
-// element and runs backwards when `reverse` is set.
+// Contiguous [outer, n, inner], scanned along the middle; in, factor and out share one dtype. SUM starts at
+// the last element and runs backwards when `reverse` is set.
 typedef struct ScScan {
   const void* in;
   const void* factor;  // LINEAR only
   void* out;
-  int64_t* out2;       // MAX, MIN
+  int64_t* out2;  // MAX, MIN
   int32_t dtype;
   int32_t reverse;
   int64_t outer, n, inner;

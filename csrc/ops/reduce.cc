@@ -5,14 +5,13 @@
 
 namespace sconce::ops {
 
-namespace {
-// Integers are summed and multiplied as int64 unless a dtype is asked for.
 DType accumulated_dtype(const Tensor& self, const std::optional<DType>& dtype) {
   const DType t = dtype ? *dtype : is_integral(self.dtype()) ? DType::kInt64 : self.dtype();
   SC_CHECK(is_floating(t) || !self.requires_grad() || !thread_state().grad_enabled,
            "Autograd not support dtype: ", scalar_type_name(t));
   return t;
 }
+namespace {
 // The input as the kernel wants it for a result of dtype `t`: integers may accumulate without a cast first.
 Tensor accumulated_input(const Tensor& self, DType t) {
   return t == DType::kInt64 && is_integral(self.dtype()) ? self : cast_raw(self, t);
@@ -34,16 +33,18 @@ Tensor expand_reduced(const Tensor& g, const Dims& dims, const Dims& sizes, bool
   return expand(restore_dims(g, dims, sizes.size(), keepdim), sizes);
 }
 void check_dim_not_empty(const char* name, const Tensor& self, int64_t dim) {
-  SC_CHECK_INDEX(self.dim() == 0 || self.sizes()[static_cast<int>(dim)] != 0, name, "(): Expected reduction dim ", dim,
-                 " to have non-zero size.");
+  SC_CHECK_INDEX(self.dim() == 0 || self.sizes()[static_cast<int>(dim)] != 0, name,
+                 "(): Expected reduction dim ", dim, " to have non-zero size.");
 }
 void check_not_empty(const char* name, const Tensor& self) {
   SC_CHECK(self.numel() > 0, name,
-           "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+           "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+           "with the 'dim' argument.");
 }
 }  // namespace
 
-Tensor sum_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim, const std::optional<DType>& dtype) {
+Tensor sum_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim,
+               const std::optional<DType>& dtype) {
   const Dims dims = optional_dims(self, dim);
   const DType t = accumulated_dtype(self, dtype);
   Tensor y = reduce(SC_RED_SUM, accumulated_input(self, t), dims, keepdim, t);
@@ -51,12 +52,15 @@ Tensor sum_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepd
     return expand_reduced(g, dims, sizes, keepdim);
   });
 }
-OP("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", sum_dim, kFunction | kMethod, "");
+OP("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+   sum_dim, kFunction | kMethod, "");
 
 Tensor sum(const Tensor& self, const std::optional<DType>& dtype) {
   const DType t = accumulated_dtype(self, dtype);
   Tensor y = reduce(SC_RED_SUM, accumulated_input(self, t), every_dim(self), false, t);
-  return differentiable("SumBackward0", y).wrt(self, [sizes = self.sizes()](const Tensor& g) { return expand(g, sizes); });
+  return differentiable("SumBackward0", y).wrt(self, [sizes = self.sizes()](const Tensor& g) {
+    return expand(g, sizes);
+  });
 }
 OP("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", sum, kFunction | kMethod,
    R"(Sums all elements, or those along `dim`. Integers and bool give int64 unless `dtype` says otherwise.
@@ -73,7 +77,8 @@ torch.tensor([[1, 2], [3, 4]]).sum(1, { keepdim: true }) // tensor([[3.],
 
 Tensor sum_to_size(const Tensor& self, const Dims& size) {
   if (self.sizes() == size) return self;
-  SC_CHECK(is_expandable_to(size, self.sizes()), "size {", size, "} is not expandable to size {", self.sizes(), "}.");
+  SC_CHECK(is_expandable_to(size, self.sizes()), "size {", size, "} is not expandable to size {",
+           self.sizes(), "}.");
   IntList dims;
   const int lead = self.dim() - size.size();
   for (int i = 0; i < self.dim(); ++i)
@@ -82,7 +87,8 @@ Tensor sum_to_size(const Tensor& self, const Dims& size) {
   return lead > 0 ? reshape(s, size) : s;
 }
 
-static Tensor nansum(const Tensor& self, const std::optional<IntList>& dim, bool keepdim, const std::optional<DType>& dtype) {
+static Tensor nansum(const Tensor& self, const std::optional<IntList>& dim, bool keepdim,
+                     const std::optional<DType>& dtype) {
   if (is_integral(self.dtype())) return sum_dim(self, dim, keepdim, dtype);
   const Dims dims = optional_dims(self, dim);
   const DType t = accumulated_dtype(self, dtype);
@@ -92,7 +98,8 @@ static Tensor nansum(const Tensor& self, const std::optional<IntList>& dim, bool
     return expand_reduced(g, dims, x.sizes(), keepdim) * compare(SC_EQ, x, x);
   });
 }
-OP("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", nansum, kFunction | kMethod,
+OP("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", nansum,
+   kFunction | kMethod,
    R"(Sums all elements, or those along `dim`, counting NaN as zero.
 
 Integers and bool give int64 unless `dtype` says otherwise. Throws when a dimension is out of range or repeated.
@@ -111,17 +118,21 @@ static DType mean_dtype(const Tensor& self, const std::optional<DType>& dtype) {
   return t;
 }
 
-static Tensor mean_over(const char* node, const Tensor& self, const Dims& dims, bool keepdim, const std::optional<DType>& dtype) {
+static Tensor mean_over(const char* node, const Tensor& self, const Dims& dims, bool keepdim,
+                        const std::optional<DType>& dtype) {
   const DType t = mean_dtype(self, dtype);
   Tensor y = reduce(SC_RED_MEAN, cast_raw(self, t), dims, keepdim, t);
-  return differentiable(node, y).wrt(self, [dims, keepdim, sizes = self.sizes(), n = reduced_count(self, dims)](const Tensor& g) {
-    return expand_reduced(div_scalar(g, n), dims, sizes, keepdim);
-  });
+  return differentiable(node, y).wrt(
+      self, [dims, keepdim, sizes = self.sizes(), n = reduced_count(self, dims)](const Tensor& g) {
+        return expand_reduced(div_scalar(g, n), dims, sizes, keepdim);
+      });
 }
-Tensor mean_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim, const std::optional<DType>& dtype) {
+Tensor mean_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim,
+                const std::optional<DType>& dtype) {
   return mean_over("MeanBackward1", self, optional_dims(self, dim), keepdim, dtype);
 }
-OP("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", mean_dim, kFunction | kMethod, "");
+OP("mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", mean_dim,
+   kFunction | kMethod, "");
 
 Tensor mean(const Tensor& self, const std::optional<DType>& dtype) {
   return mean_over("MeanBackward0", self, every_dim(self), false, dtype);
@@ -138,13 +149,16 @@ torch.tensor([[1, 2], [3, 5]]).mean() // tensor(2.7500)
 torch.tensor([[1, 2], [3, 5]]).mean(0) // tensor([2.0000, 3.5000])
 )");
 
-static Tensor nanmean(const Tensor& self, const std::optional<IntList>& dim, bool keepdim, const std::optional<DType>& dtype) {
-  SC_CHECK(is_floating(self.dtype()), "nanmean(): expected input to have floating point or complex dtype but got ",
+static Tensor nanmean(const Tensor& self, const std::optional<IntList>& dim, bool keepdim,
+                      const std::optional<DType>& dtype) {
+  SC_CHECK(is_floating(self.dtype()),
+           "nanmean(): expected input to have floating point or complex dtype but got ",
            scalar_type_name(self.dtype()));
   const Tensor count = sum_dim(compare(SC_EQ, self, self), dim, keepdim);
   return div(nansum(self, dim, keepdim, dtype), count);
 }
-OP("nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", nanmean, kFunction | kMethod,
+OP("nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", nanmean,
+   kFunction | kMethod,
    R"(The mean of all elements that are not NaN, or of those along `dim`.
 
 Throws for integers, and when a dimension is out of range or repeated.
@@ -156,34 +170,43 @@ torch.tensor([1, NaN, 2]).nanmean() // tensor(1.5000)
 )");
 
 // ---- products ----
-// Each derivative is the product of the others: those before it times those after it, which stands zeros.
-static Tensor prod_backward(const Tensor& g, const Tensor& x, int64_t dim) {
+bool has_zero(const Tensor& x) {
+  const Tensor none =
+      to_device(reduce(SC_RED_ALL, x.detach(), reduce_dims(x, nullptr), false, DType::kBool), Device());
+  return !*none.data_as<bool>();
+}
+
+// Each derivative is the product of the other elements: all of them divided by this one, or, where there are
+// zeros, those before it times those after it.
+static Tensor prod_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim) {
+  if (x.numel() == 0 || !has_zero(x)) return g * y / x;
   const int64_t n = x.size(dim);
-  if (x.numel() == 0) return mul(expand(g, x.sizes()), x);
-  Tensor last = zeros_raw(x.sizes(), x.dtype(), x.device());
-  if (n > 1) last = cat({narrow(last, dim, 0, n - 1), g}, dim);
-  else last = g;
-  return cumprod_backward(last, x, cumprod(x, dim, {}), dim);
+  Tensor last = g;
+  if (n > 1) last = cat({narrow(zeros_raw(x.sizes(), x.dtype(), x.device()), dim, 0, n - 1), g}, dim);
+  return cumprod_backward(last, x, cumprod(x, dim), dim);
 }
 
 static Tensor prod_dim(const Tensor& self, int64_t dim, bool keepdim, const std::optional<DType>& dtype) {
   const Dims dims = one_dim(self, dim);
   const DType t = accumulated_dtype(self, dtype);
   Tensor y = reduce(SC_RED_PROD, accumulated_input(self, t), dims, keepdim, t);
-  return differentiable("ProdBackward1", y).wrt(self, [dims, keepdim, t, self = saved(self)](const Tensor& g) {
-    const Tensor x = to_dtype(self(), t);
-    if (x.dim() == 0) return g;
-    return prod_backward(restore_dims(g, dims, x.dim(), keepdim), x, dims[0]);
-  });
+  return differentiable("ProdBackward1", y)
+      .wrt(self, [dims, keepdim, t, self = saved(self), y = saved(y)](const Tensor& g) {
+        const Tensor x = to_dtype(self(), t);
+        if (x.dim() == 0) return g;
+        return prod_backward(restore_dims(g, dims, x.dim(), keepdim), x,
+                             restore_dims(y(), dims, x.dim(), keepdim), dims[0]);
+      });
 }
-OP("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", prod_dim, kFunction | kMethod, "");
+OP("prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", prod_dim,
+   kFunction | kMethod, "");
 
 static Tensor prod(const Tensor& self, const std::optional<DType>& dtype) {
   const DType t = accumulated_dtype(self, dtype);
   Tensor y = reduce(SC_RED_PROD, accumulated_input(self, t), every_dim(self), false, t);
-  return differentiable("ProdBackward0", y).wrt(self, [t, self = saved(self)](const Tensor& g) {
+  return differentiable("ProdBackward0", y).wrt(self, [t, self = saved(self), y = saved(y)](const Tensor& g) {
     const Tensor x = to_dtype(self(), t);
-    return reshape(prod_backward(reshape(g, {1}), reshape(x, {-1}), 0), x.sizes());
+    return reshape(prod_backward(reshape(g, {1}), reshape(x, {-1}), reshape(y(), {1}), 0), x.sizes());
   });
 }
 OP("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", prod, kFunction | kMethod,
@@ -199,39 +222,50 @@ torch.tensor([[1, 2], [3, 4]]).prod(1) // tensor([ 2., 12.])
 )");
 
 // ---- extremes ----
-// The gradient of an extreme is shared evenly among the elements that equal it (NaN counts as equal to NaN).
-static Tensor share_evenly(const Tensor& g, const Tensor& x, const Tensor& y, const Dims& dims, bool keepdim) {
+// The gradient of an extreme is shared evenly among the elements that equal it. As in PyTorch, a NaN result
+// hands it to the NaN elements where all dimensions are reduced, and gives NaN everywhere in amax, amin and
+// aminmax.
+static Tensor share_evenly(const Tensor& g, const Tensor& x, const Tensor& y, const Dims& dims, bool keepdim,
+                           bool nan_equals) {
   const Tensor at = restore_dims(y, dims, x.dim(), keepdim).detach();
-  const Tensor there = compare(SC_EQ, x, at);
-  const Tensor both_nan = binary_as(SC_LOGICAL_AND, compare(SC_NE, x, x), compare(SC_NE, at, at), DType::kBool, DType::kBool);
-  const Tensor mask = binary_as(SC_LOGICAL_OR, there, both_nan, DType::kBool, DType::kBool);
+  Tensor mask = compare(SC_EQ, x, at);
+  if (nan_equals) {
+    const Tensor both =
+        binary_as(SC_LOGICAL_AND, compare(SC_NE, x, x), compare(SC_NE, at, at), DType::kBool, DType::kBool);
+    mask = binary_as(SC_LOGICAL_OR, mask, both, DType::kBool, DType::kBool);
+  }
   const Tensor count = reduce(SC_RED_SUM, mask, dims, true, DType::kInt64);
-  return (restore_dims(g, dims, x.dim(), keepdim) / count) * mask;
+  return restore_dims(g, dims, x.dim(), keepdim) * mask / count;
 }
 
-static Tensor extreme(const char* node, ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim) {
+static Tensor extreme(const char* node, ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim,
+                      bool nan_equals) {
   Tensor y = reduce(op, self, dims, keepdim, self.dtype());
-  return differentiable(node, y).wrt(self, [dims, keepdim, self = saved(self), y = saved(y)](const Tensor& g) {
-    return share_evenly(g, self(), y(), dims, keepdim);
-  });
+  return differentiable(node, y).wrt(
+      self, [dims, keepdim, nan_equals, self = saved(self), y = saved(y)](const Tensor& g) {
+        return share_evenly(g, self(), y(), dims, keepdim, nan_equals);
+      });
 }
 
 // Where the gradient goes to the one element that was picked.
-static Tensor to_picked(const Tensor& g, const Tensor& indices, int64_t dim, bool keepdim, const Dims& sizes) {
+static Tensor to_picked(const Tensor& g, const Tensor& indices, int64_t dim, bool keepdim,
+                        const Dims& sizes) {
   const Tensor zero = zeros_raw(sizes, g.dtype(), g.device());
   if (keepdim || sizes.empty()) return scatter(zero, dim, indices, g);
   return scatter(zero, dim, unsqueeze(indices, dim), unsqueeze(g, dim));
 }
 
-std::tuple<Tensor, Tensor> picked(const char* node, Tensor values, const Tensor& indices, const Tensor& self, int64_t dim, bool keepdim) {
-  Tensor y = differentiable(node, values).wrt(self, [dim, keepdim, sizes = self.sizes(), indices = saved(indices)](const Tensor& g) {
-    return to_picked(g, indices(), dim, keepdim, sizes);
-  });
+std::tuple<Tensor, Tensor> picked(const char* node, Tensor values, const Tensor& indices, const Tensor& self,
+                                  int64_t dim, bool keepdim) {
+  Tensor y = differentiable(node, values)
+                 .wrt(self, [dim, keepdim, sizes = self.sizes(), indices = saved(indices)](const Tensor& g) {
+                   return to_picked(g, indices(), dim, keepdim, sizes);
+                 });
   return {y, indices};
 }
 
-static std::tuple<Tensor, Tensor> extreme_dim(const char* node, const char* name, ScReduceOp op, const Tensor& self, int64_t dim0,
-                                              bool keepdim) {
+static std::tuple<Tensor, Tensor> extreme_dim(const char* node, const char* name, ScReduceOp op,
+                                              const Tensor& self, int64_t dim0, bool keepdim) {
   const Dims dims = one_dim(self, dim0);
   check_dim_not_empty(name, self, dims[0]);
   Tensor indices;
@@ -241,7 +275,7 @@ static std::tuple<Tensor, Tensor> extreme_dim(const char* node, const char* name
 
 static Tensor max(const Tensor& self) {
   check_not_empty("max", self);
-  return extreme("MaxBackward1", SC_RED_MAX, self, every_dim(self), false);
+  return extreme("MaxBackward1", SC_RED_MAX, self, every_dim(self), false, true);
 }
 static std::tuple<Tensor, Tensor> max_dim(const Tensor& self, int64_t dim, bool keepdim) {
   return extreme_dim("MaxBackward0", "max", SC_RED_MAX_INDEX, self, dim, keepdim);
@@ -259,11 +293,13 @@ torch.tensor([[1, 4], [3, 2]]).max() // tensor(4.)
 torch.tensor([[1, 4], [3, 2]]).max(1).values // tensor([4., 3.])
 torch.tensor([[1, 4], [3, 2]]).max(1).indices // tensor([1, 0])
 )");
-OP("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", max_dim, kFunction | kMethod, "");
+OP("max.other(Tensor self, Tensor other) -> Tensor", maximum, kFunction | kMethod, "");
+OP("max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", max_dim,
+   kFunction | kMethod, "");
 
 static Tensor min(const Tensor& self) {
   check_not_empty("min", self);
-  return extreme("MinBackward1", SC_RED_MIN, self, every_dim(self), false);
+  return extreme("MinBackward1", SC_RED_MIN, self, every_dim(self), false, true);
 }
 static std::tuple<Tensor, Tensor> min_dim(const Tensor& self, int64_t dim, bool keepdim) {
   return extreme_dim("MinBackward0", "min", SC_RED_MIN_INDEX, self, dim, keepdim);
@@ -280,15 +316,18 @@ See https://docs.pytorch.org/docs/stable/generated/torch.min.html
 torch.tensor([[1, 4], [3, 2]]).min() // tensor(1.)
 torch.tensor([[1, 4], [3, 2]]).min(0).values // tensor([1., 2.])
 )");
-OP("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", min_dim, kFunction | kMethod, "");
+OP("min.other(Tensor self, Tensor other) -> Tensor", minimum, kFunction | kMethod, "");
+OP("min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", min_dim,
+   kFunction | kMethod, "");
 
-static Tensor extreme_dims(const char* node, const char* name, ScReduceOp op, const Tensor& self, const IntList& dim, bool keepdim) {
+static Tensor extreme_dims(const char* node, const char* name, ScReduceOp op, const Tensor& self,
+                           const IntList& dim, bool keepdim) {
   const Dims dims = optional_dims(self, dim);
   if (self.numel() == 0) {
     if (dim.empty()) check_not_empty(name, self);
     for (int64_t d : dims) check_dim_not_empty(name, self, d);
   }
-  return extreme(node, op, self, dims, keepdim);
+  return extreme(node, op, self, dims, keepdim, false);
 }
 Tensor amax(const Tensor& self, const IntList& dim, bool keepdim) {
   return extreme_dims("AmaxBackward0", "amax", SC_RED_MAX, self, dim, keepdim);
@@ -317,25 +356,28 @@ See https://docs.pytorch.org/docs/stable/generated/torch.amin.html
 torch.tensor([[1, 4], [3, 2]]).amin(1) // tensor([1., 2.])
 )");
 
-static std::tuple<Tensor, Tensor> aminmax(const Tensor& self, const std::optional<int64_t>& dim, bool keepdim) {
+static std::tuple<Tensor, Tensor> aminmax(const Tensor& self, const std::optional<int64_t>& dim,
+                                          bool keepdim) {
   const Dims dims = dim ? one_dim(self, *dim) : every_dim(self);
   if (dim) {
-    SC_CHECK_INDEX(self.dim() == 0 || self.sizes()[static_cast<int>(dims[0])] != 0, "aminmax: Expected reduction dim ", dims[0],
-                   " to have non-zero size.");
+    SC_CHECK_INDEX(self.dim() == 0 || self.sizes()[static_cast<int>(dims[0])] != 0,
+                   "aminmax: Expected reduction dim ", dims[0], " to have non-zero size.");
   } else {
-    SC_CHECK(self.numel() > 0, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
+    SC_CHECK(self.numel() > 0,
+             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
   }
   const Tensor low = reduce(SC_RED_MIN, self, dims, keepdim, self.dtype());
   const Tensor high = reduce(SC_RED_MAX, self, dims, keepdim, self.dtype());
   const TensorList ys{low, high};
   differentiable("AminmaxBackward0", ys)
       .wrt_all({self},
-               [dims, keepdim, self = saved(self), low = saved(low), high = saved(high)](const TensorList& g, const std::vector<bool>&) {
+               [dims, keepdim, self = saved(self), low = saved(low), high = saved(high)](
+                   const TensorList& g, const std::vector<bool>&) {
                  const Tensor x = self();
                  Tensor d;
-                 if (g[0]) d = share_evenly(g[0], x, low(), dims, keepdim);
+                 if (g[0]) d = share_evenly(g[0], x, low(), dims, keepdim, false);
                  if (g[1]) {
-                   const Tensor h = share_evenly(g[1], x, high(), dims, keepdim);
+                   const Tensor h = share_evenly(g[1], x, high(), dims, keepdim, false);
                    d = d ? d + h : h;
                  }
                  return TensorList{d};
@@ -343,7 +385,8 @@ static std::tuple<Tensor, Tensor> aminmax(const Tensor& self, const std::optiona
       .finish();
   return {low, high};
 }
-OP("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", aminmax, kFunction | kMethod,
+OP("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", aminmax,
+   kFunction | kMethod,
    R"(The smallest and the largest element, overall or along `dim`: `[min, max]`. NaN wins in both.
 
 Throws for an empty tensor or dimension, and for a dimension out of range.
@@ -354,11 +397,15 @@ See https://docs.pytorch.org/docs/stable/generated/torch.aminmax.html
 torch.aminmax(torch.tensor([3, 1, 2])).max // tensor(3.)
 )");
 
-static Tensor arg_extreme(const char* name, ScReduceOp op, const Tensor& self, const std::optional<int64_t>& dim, bool keepdim) {
+static Tensor arg_extreme(const char* name, ScReduceOp op, const Tensor& self,
+                          const std::optional<int64_t>& dim, bool keepdim) {
   SC_CHECK(self.dtype() != DType::kBool, name, "(): does not support bool input");
   const Dims dims = dim ? one_dim(self, *dim) : every_dim(self);
-  if (dim) check_dim_not_empty(name, self, dims[0]);
-  else SC_CHECK_INDEX(self.numel() > 0, name, "(): Expected reduction dim to be specified for input.numel() == 0.");
+  if (dim)
+    check_dim_not_empty(name, self, dims[0]);
+  else
+    SC_CHECK_INDEX(self.numel() > 0, name,
+                   "(): Expected reduction dim to be specified for input.numel() == 0.");
   return reduce(op, self, dims, keepdim, DType::kInt64);
 }
 static Tensor argmax(const Tensor& self, const std::optional<int64_t>& dim, bool keepdim) {
@@ -395,11 +442,14 @@ static Tensor truth(ScReduceOp op, const Tensor& self, const Dims& dims, bool ke
 }
 static Tensor truth_dims(ScReduceOp op, const Tensor& self, const std::optional<IntList>& dim, bool keepdim) {
   if (dim && dim->empty())  // no dimension at all: the truth of each element
-    return cast_raw(compare(SC_NE, self, Scalar(0)), self.dtype() == DType::kUInt8 ? DType::kUInt8 : DType::kBool);
+    return cast_raw(compare(SC_NE, self, Scalar(0)),
+                    self.dtype() == DType::kUInt8 ? DType::kUInt8 : DType::kBool);
   return truth(op, self, optional_dims(self, dim), keepdim);
 }
 static Tensor all(const Tensor& self) { return truth(SC_RED_ALL, self, every_dim(self), false); }
-static Tensor all_dim(const Tensor& self, int64_t dim, bool keepdim) { return truth(SC_RED_ALL, self, one_dim(self, dim), keepdim); }
+static Tensor all_dim(const Tensor& self, int64_t dim, bool keepdim) {
+  return truth(SC_RED_ALL, self, one_dim(self, dim), keepdim);
+}
 static Tensor all_dims(const Tensor& self, const std::optional<IntList>& dim, bool keepdim) {
   return truth_dims(SC_RED_ALL, self, dim, keepdim);
 }
@@ -415,10 +465,13 @@ torch.tensor([true, false]).all() // tensor(False)
 torch.tensor([[1, 0], [1, 1]]).all(0) // tensor([ True, False])
 )");
 OP("all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", all_dim, kFunction | kMethod | kNoGrad, "");
-OP("all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", all_dims, kFunction | kMethod | kNoGrad, "");
+OP("all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", all_dims,
+   kFunction | kMethod | kNoGrad, "");
 
 static Tensor any(const Tensor& self) { return truth(SC_RED_ANY, self, every_dim(self), false); }
-static Tensor any_dim(const Tensor& self, int64_t dim, bool keepdim) { return truth(SC_RED_ANY, self, one_dim(self, dim), keepdim); }
+static Tensor any_dim(const Tensor& self, int64_t dim, bool keepdim) {
+  return truth(SC_RED_ANY, self, one_dim(self, dim), keepdim);
+}
 static Tensor any_dims(const Tensor& self, const std::optional<IntList>& dim, bool keepdim) {
   return truth_dims(SC_RED_ANY, self, dim, keepdim);
 }
@@ -433,7 +486,8 @@ See https://docs.pytorch.org/docs/stable/generated/torch.any.html
 torch.tensor([true, false]).any() // tensor(True)
 )");
 OP("any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", any_dim, kFunction | kMethod | kNoGrad, "");
-OP("any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", any_dims, kFunction | kMethod | kNoGrad, "");
+OP("any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", any_dims,
+   kFunction | kMethod | kNoGrad, "");
 
 static Tensor count_nonzero_dims(const Tensor& self, const IntList& dim) {
   return reduce(SC_RED_COUNT_NONZERO, self, optional_dims(self, dim), false, DType::kInt64);
@@ -452,6 +506,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html
 torch.tensor([[0, 1], [2, 3]]).count_nonzero() // tensor(3)
 torch.tensor([[0, 1], [2, 3]]).count_nonzero(0) // tensor([1, 2])
 )");
-OP("count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", count_nonzero_dims, kFunction | kMethod | kNoGrad, "");
+OP("count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", count_nonzero_dims,
+   kFunction | kMethod | kNoGrad, "");
 
 }  // namespace sconce::ops

@@ -8,8 +8,13 @@ namespace sconce::ops {
 Dims reduce_dims(const Tensor& self, const Dims* dims);
 Dims reduced_shape(const Dims& sizes, const Dims& dims, bool keepdim);
 // out (and out2) have the kept shape; no autograd. `p` as in backend/reduce.h.
-Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim, DType out_dtype, double p = 0, Tensor* out2 = nullptr);
+Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim, DType out_dtype,
+              double p = 0, Tensor* out2 = nullptr);
 // g, reduced over `dims` without keepdim unless `keepdim`, with those dimensions put back as size 1.
 Tensor restore_dims(const Tensor& g, const Dims& dims, int ndim, bool keepdim);
+// The dtype of a sum or product: integers accumulate as int64 unless a dtype is asked for.
+DType accumulated_dtype(const Tensor& self, const std::optional<DType>& dtype);
+// Whether any element is zero; waits for the device.
+bool has_zero(const Tensor& x);
 
 }  // namespace sconce::ops
