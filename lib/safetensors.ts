@@ -52,7 +52,7 @@ function parseEntry(name: string, value: unknown): Entry {
   if (!Array.isArray(data_offsets) || data_offsets.length !== 2 || !data_offsets.every(isSize)) {
     throw headerError(`invalid offset for tensor \`${name}\``);
   }
-  return { dtype, shape: shape as number[], data_offsets: data_offsets as [number, number] };
+  return { dtype, shape: shape, data_offsets: data_offsets as [number, number] };
 }
 
 /** Checks that the tensors fill the data exactly, without gap or overlap, as the format demands. */
