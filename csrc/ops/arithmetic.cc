@@ -162,6 +162,9 @@ Tensor div_scalar(const Tensor& self, const Scalar& other) {
 }
 OP("div.Scalar(Tensor self, Scalar other) -> Tensor", div_scalar, kFunction | kMethod | kInPlace | kDirect, "");
 
+static Tensor div_number(const Scalar& self, const Tensor& other) { return mul_scalar(reciprocal(other), self); }
+OP("div.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", div_number, kFunction, "");
+
 Tensor neg(const Tensor& self) {
   SC_CHECK(self.dtype() != DType::kBool,
            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "

@@ -1,9 +1,9 @@
-import { call, kwcall, row, t, type Row } from './spec';
+import { all_dtypes, call, kwcall, row, t, type Row } from './spec';
 
 const f32 = { dtype: 'float32' } as const;
 const f64 = { dtype: 'float64' } as const;
 
-export const matmul: Row[] = [
+const products: Row[] = [
   row(
     'mm',
     [
@@ -53,6 +53,7 @@ export const matmul: Row[] = [
       call(t([2, 0]), t([0, 2])),
     ],
     {
+      composed: true,
       errors: [
         call(t([64, 10], f32), t([100, 10], f32)),
         call(t([], f32), t([2], f32)),
@@ -96,13 +97,10 @@ export const matmul: Row[] = [
   row('addmv', [call(t([2]), t([2, 3]), t([3])), kwcall([t([2]), t([2, 3]), t([3])], { beta: 2, alpha: 3 })]),
   row('inner', [call(t([3]), t([3])), call(t([2, 3]), t([4, 3])), call(t([2, 3]), t([]))]),
   row('vdot', [call(t([3]), t([3]))]),
-  row('tensordot', [
-    call(t([2, 3]), t([3, 2]), 1),
-    call(t([2, 3, 4]), t([4, 3, 2]), [
-      [1, 2],
-      [1, 0],
-    ]),
-  ]),
+  row('tensordot', [call(t([2, 3]), t([3, 2]), 1), call(t([2, 3, 4]), t([4, 3, 2]), [1, 2], [1, 0])], {
+    python: 'lambda a, b, *d: torch.tensordot(a, b, d[0] if len(d) == 1 else d)',
+    composed: true,
+  }),
   row('outer', [call(t([2]), t([3])), call(t([0]), t([3]))], { errors: [call(t([2, 2], f32), t([3], f32))] }),
   row(
     'einsum',
@@ -119,6 +117,7 @@ export const matmul: Row[] = [
       call('ij,jk,kl->il', [t([2, 2]), t([2, 3]), t([3, 2])]),
     ],
     {
+      composed: true,
       errors: [
         call('ij,jk->ik', [t([2, 3], f32), t([2, 2], f32)]),
         call('ij->ijk', [t([2, 3], f32)]),
@@ -138,3 +137,9 @@ export const matmul: Row[] = [
     { python: 'F.linear', errors: [call(t([2, 4], f32), t([4, 3], f32), t([4], f32))] },
   ),
 ];
+
+/** Of bool PyTorch takes empty products only. */
+export const matmul = products.map((product) => ({
+  ...product,
+  dtypes: all_dtypes.filter((dtype) => dtype !== 'bool'),
+}));

@@ -120,6 +120,7 @@ export const shape: Row[] = [
     ],
     {
       python: 'F.pad',
+      composed: true,
       errors: [
         call(bad, [1, 2, 3]),
         call(bad, [1, 1, 1, 1, 1, 1]),

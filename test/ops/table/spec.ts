@@ -75,6 +75,8 @@ export interface Row {
   loosen?: number;
   /** False: the result depends on how the inputs lie in memory, as random numbers are drawn in its order. */
   strided?: boolean;
+  /** Made of other operators, here or in PyTorch: the name of the last one in the graph is no part of the contract. */
+  composed?: boolean;
   /** False: the operator of this name with an underscore is another one. */
   in_place?: boolean;
   /** Only shapes and dtypes are compared: the values are not defined (`empty`). */
