@@ -32,13 +32,13 @@ static Tensor fill(const Tensor& self, const Scalar& value) {
   fill_into(y, value);
   return differentiable("FillBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
-OP("fill.Scalar(Tensor self, Scalar value) -> Tensor", fill, kFunction | kInPlace,
+OP("fill.Scalar(Tensor self, Scalar value) -> Tensor", fill, kFunction,
    R"(A tensor like `self` with every element `value`, a number or a 0-d tensor.
 
-See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
+See https://docs.pytorch.org/docs/stable/generated/torch.fill.html
 
 @example
-torch.zeros(2).fill_(7) // tensor([7., 7.])
+torch.fill(torch.zeros(2), 7) // tensor([7., 7.])
 )");
 static Tensor fill_tensor(const Tensor& self, const Tensor& value) {
   SC_CHECK(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(),
@@ -49,7 +49,23 @@ static Tensor fill_tensor(const Tensor& self, const Tensor& value) {
       .wrt(self, [](const Tensor& g) { return zeros_like_raw(g); })
       .wrt(value, [](const Tensor& g) { return sum(g); });
 }
-OP("fill.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor, kFunction | kInPlace, "");
+OP("fill.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor, kFunction, "");
+
+static Tensor fill_(const Tensor& self, const Scalar& value) {
+  return in_place(self, [&] { return fill(self, value); });
+}
+OP("fill_.Scalar(Tensor self, Scalar value) -> Tensor", fill_, kFunction | kMethod | kWritesSelf,
+   R"(Sets every element to `value`, a number or a 0-d tensor.
+
+See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
+
+@example
+torch.zeros(2).fill_(7) // tensor([7., 7.])
+)");
+static Tensor fill_tensor_(const Tensor& self, const Tensor& value) {
+  return in_place(self, [&] { return fill_tensor(self, value); });
+}
+OP("fill_.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor_, kFunction | kMethod | kWritesSelf, "");
 
 static Tensor zero(const Tensor& self) {
   Tensor y = empty_like(self);
@@ -59,7 +75,7 @@ static Tensor zero(const Tensor& self) {
 static Tensor zero_(const Tensor& self) {
   return in_place(self, [&] { return zero(self); });
 }
-OP("zero_(Tensor self) -> Tensor", zero_, kMethod | kWritesSelf,
+OP("zero_(Tensor self) -> Tensor", zero_, kFunction | kMethod | kWritesSelf,
    R"(Sets every element to zero.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.zero_.html
