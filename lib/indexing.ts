@@ -70,6 +70,15 @@ function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
     if (i === '...') ++ellipses;
   }
   if (ellipses > 1) throw new RangeError("an index can only have a single ellipsis ('...')");
+  if (
+    rank === 0 &&
+    entries.length === 1 &&
+    (typeof entries[0] === 'number' || typeof entries[0] === 'bigint')
+  ) {
+    throw new RangeError(
+      'invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number',
+    );
+  }
   if (explicit > rank) throw new RangeError(`too many indices for tensor of dimension ${rank}`);
   let view = self;
   let dim = 0; // of view
@@ -107,11 +116,6 @@ function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
       if (typeof i === 'number' && !Number.isInteger(i)) {
         throw new RangeError(
           `only integers, slices, ellipsis ('...'), null and tensors are valid indices (got ${i})`,
-        );
-      }
-      if (rank === 0) {
-        throw new RangeError(
-          'invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number',
         );
       }
       at(Number(i));

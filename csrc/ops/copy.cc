@@ -15,7 +15,19 @@ static Tensor copy(const Tensor& self, const Tensor& src, bool non_blocking) {
       .wrt(self, [](const Tensor& g) { return zeros_like_raw(g); })
       .wrt(src, [device = src.device()](const Tensor& g) { return to_device(g, device); });
 }
+// Whether an overwriting operator may write straight into `self`: nothing is recorded.
+static bool unrecorded(const Tensor& self, const Tensor& other) {
+  return !grad_enabled() || (!self.requires_grad() && !other.requires_grad());
+}
+
 static Tensor copy_(const Tensor& self, const Tensor& src, bool non_blocking) {
+  if (unrecorded(self, src) && self.storage() != src.storage() &&
+      is_expandable_to(src.sizes(), self.sizes())) {
+    check_in_place(self);
+    copy_into(self, src);
+    self.bump_version();
+    return self;
+  }
   return in_place(self, [&] { return copy(self, src, non_blocking); });
 }
 OP("copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", copy_, kMethod | kWritesSelf,
@@ -28,6 +40,7 @@ torch.zeros(2).copy_(torch.tensor([1, 2])) // tensor([1., 2.])
 )");
 
 static Tensor fill(const Tensor& self, const Scalar& value) {
+  check_fits(value, self.dtype());
   Tensor y = empty_like(self);
   fill_into(y, value);
   return differentiable("FillBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
@@ -52,6 +65,13 @@ static Tensor fill_tensor(const Tensor& self, const Tensor& value) {
 OP("fill.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor, kFunction, "");
 
 static Tensor fill_(const Tensor& self, const Scalar& value) {
+  check_fits(value, self.dtype());
+  if (unrecorded(self, Tensor())) {
+    check_in_place(self);
+    fill_into(self, value);
+    self.bump_version();
+    return self;
+  }
   return in_place(self, [&] { return fill(self, value); });
 }
 OP("fill_.Scalar(Tensor self, Scalar value) -> Tensor", fill_, kFunction | kMethod | kWritesSelf,
@@ -73,6 +93,12 @@ static Tensor zero(const Tensor& self) {
   return differentiable("ZeroBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 static Tensor zero_(const Tensor& self) {
+  if (unrecorded(self, Tensor())) {
+    check_in_place(self);
+    fill_into(self, 0);
+    self.bump_version();
+    return self;
+  }
   return in_place(self, [&] { return zero(self); });
 }
 OP("zero_(Tensor self) -> Tensor", zero_, kFunction | kMethod | kWritesSelf,

@@ -28,8 +28,7 @@ static Tensor filled(Tensor t, const Scalar& v) {
   fill_into(t, v);
   return t;
 }
-// A value that an integer dtype cannot hold is an error, not a wrapped number.
-static void check_fits(const Scalar& v, DType t) {
+void check_fits(const Scalar& v, DType t) {
   static const char* const names[] = {"float", "double",  "c10::Half", "c10::BFloat16", "int64_t",
                                       "int",   "int16_t", "int8_t",    "uint8_t",       "bool"};
   double low = 0, high = 0;

@@ -175,7 +175,9 @@ static void put_into(const Tensor& table, const OptTensorList& indices, const Te
 }
 
 Tensor index_put(const Tensor& self, const OptTensorList& indices, const Tensor& values, bool accumulate) {
-  Tensor y = fresh_copy(self);
+  TensorList read = indices;
+  read.push_back(values);
+  Tensor y = writable(self, read);
   put_into(y, indices, values, accumulate);
   return differentiable("IndexPutBackward0", y)
       .wrt(self,
@@ -192,7 +194,7 @@ Tensor index_put(const Tensor& self, const OptTensorList& indices, const Tensor&
       });
 }
 OP("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor", index_put,
-   kFunction,
+   kFunction | kDirect,
    R"(`self` with `values` written to (with `accumulate`, added at) the positions that the index tensors give. Values broadcast.
 
 Throws when an index is out of range, when the values do not broadcast, or when their dtype is not that of `self`.

@@ -93,7 +93,7 @@ Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Ten
   const int d = wrap_dim(dim, self.dim());
   check_source("index_add_", d, self, index, source);
   const Tensor at = index_tensor(index, self.device(), "index_add_(): Expected dtype int32/int64 for index");
-  Tensor y = fresh_copy(self);
+  Tensor y = writable(self, {index, source});
   const Tensor rows = alpha.equals(1) ? source : binary_as(SC_MUL, source, alpha, self.dtype(), self.dtype());
   put_rows(SC_SCATTER_ADD, y, rows,
            offsets_along(d, y, at, false, index_error("", ErrorKind::kRuntime, d, y)), along(d, y, rows));
@@ -105,7 +105,7 @@ Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Ten
       });
 }
 OP("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", index_add,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(`self` with `alpha` times the slices of `source` added to its slices at the positions `index` along `dim`. Equal positions add up.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_add_.html
@@ -120,7 +120,7 @@ Tensor index_fill(const Tensor& self, int64_t dim, const Tensor& index, const Sc
   SC_CHECK_INDEX(index.dtype() == DType::kInt64 || index.dtype() == DType::kInt32,
                  "index_fill_(): Expected dtype int64 for index.");
   const Tensor at = index_tensor(index, self.device(), "index_fill_(): Expected dtype int64 for index.");
-  Tensor y = fresh_copy(self);
+  Tensor y = writable(self, {index});
   const Tensor number = scalar_tensor(value, self.dtype(), self.device());
   const Tensor rows = alias_of(number, Shape(y).sizes, Dims::filled(Shape(y).sizes.size(), 0), 0);
   put_rows(SC_SCATTER_ASSIGN, y, rows,
@@ -130,7 +130,7 @@ Tensor index_fill(const Tensor& self, int64_t dim, const Tensor& index, const Sc
   });
 }
 OP("index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", index_fill,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(`self` with the slices at the positions `index` along `dim` set to `value`, a number or a 0-d tensor.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_fill_.html
@@ -144,7 +144,7 @@ static Tensor index_fill_tensor(const Tensor& self, int64_t dim, const Tensor& i
   const int d = wrap_dim(dim, self.dim());
   SC_CHECK(index.dim() <= 1, "Index has to be a vector/scalar");
   const Tensor at = index_tensor(index, self.device(), "index_fill_(): Expected dtype int64 for index.");
-  Tensor y = fresh_copy(self);
+  Tensor y = writable(self, {index, value});
   Tensor number = empty({}, self.dtype(), self.device());
   copy_into(number, value);
   const Tensor rows = alias_of(number, Shape(y).sizes, Dims::filled(Shape(y).sizes.size(), 0), 0);
@@ -155,7 +155,7 @@ static Tensor index_fill_tensor(const Tensor& self, int64_t dim, const Tensor& i
       .wrt(value, [d, index = saved(index)](const Tensor& g) { return sum(index_select(g, d, index())); });
 }
 OP("index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor", index_fill_tensor,
-   kFunction | kMethod | kInPlace, "");
+   kFunction | kMethod | kInPlace | kDirect, "");
 
 static Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source) {
   const int d = wrap_dim(dim, self.dim());
@@ -174,7 +174,7 @@ static Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, c
            "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: ",
            a, " at dimension ", d, " and source slice shape: ", b, " at dimension 0.");
   const Tensor at = index_tensor(index, self.device(), "index_copy_(): Expected a long tensor for index");
-  Tensor y = fresh_copy(self);
+  Tensor y = writable(self, {index, source});
   put_rows(SC_SCATTER_ASSIGN, y, source,
            offsets_along(d, y, at, false, index_error("index_copy_(): ", ErrorKind::kIndex, d, y)),
            along(d, y, source));
@@ -185,7 +185,7 @@ static Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, c
       });
 }
 OP("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor", index_copy,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(`self` with its slices at the positions `index` along `dim` replaced by those of `source`. Of equal positions the last one counts.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_copy_.html
@@ -239,7 +239,7 @@ Tensor put(const Tensor& self, const Tensor& index, const Tensor& source, bool a
       source.numel(), ", index.numel() = ", index.numel());
   SC_CHECK_INDEX(self.numel() > 0 || index.numel() == 0,
                  "put_(): Tried to put elements into an empty tensor");
-  Tensor y = fresh_copy(self);
+  Tensor y = self.is_contiguous() ? writable(self, {index, source}) : fresh_copy(self);
   RowGeometry g;
   g.row_stride = 1;
   put_rows(accumulate ? SC_SCATTER_ADD : SC_SCATTER_ASSIGN, y, contiguous_raw(source),
@@ -255,7 +255,7 @@ Tensor put(const Tensor& self, const Tensor& index, const Tensor& source, bool a
       });
 }
 OP("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor", put,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(`self` with `source` written to (with `accumulate`, added at) the positions `index` of the flattened tensor.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.put_.html

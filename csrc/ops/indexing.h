@@ -39,6 +39,20 @@ inline Tensor fresh_copy(const Tensor& t) {
   return y;
 }
 
+// Where an operator that changes a part of `self` writes: into `self` itself in its in-place form, if nothing
+// is recorded and nothing it reads lies in the same memory; otherwise into a copy. To be asked for before any
+// other kernel runs, after all checks but those of the kernel itself.
+inline Tensor writable(const Tensor& self, const TensorList& sources) {
+  InPlaceScope* scope = thread_state().in_place;
+  if (scope && scope->direct && scope->self.is_same(self)) {
+    scope->direct = false;
+    bool apart = true;
+    for (const Tensor& t : sources) apart = apart && !(t && t.storage() == self.storage());
+    if (apart) return self;
+  }
+  return fresh_copy(self);
+}
+
 // Row-major positions of what is not zero, [n, ndim] int64.
 Tensor nonzero_raw(const Tensor& self);
 

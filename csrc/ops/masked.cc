@@ -15,17 +15,30 @@ static void check_mask(const Tensor& mask) {
 
 static Tensor filled(const Tensor& self, const Tensor& mask, const Tensor& value) {
   check_mask(mask);
+  InPlaceScope* scope = thread_state().in_place;
+  if (scope && scope->direct && scope->self.is_same(self) && self.numel() > 0 &&
+      value.device() == self.device() && mask.device() == self.device() &&
+      value.storage() != self.storage() && mask.storage() != self.storage() &&
+      is_expandable_to(mask.sizes(), self.sizes())) {
+    scope->direct = false;
+    Iter it(self.dtype());
+    it.out(self).in(mask).in(cast_raw(value, self.dtype())).in(self).build();
+    run_kernel(backend_of(self.device()).elementwise.ternary, self.device(), "masked_fill_", SC_WHERE, it.c(),
+               Params().p);
+    return self;
+  }
   return ternary(SC_WHERE, mask, value, self, self.dtype());
 }
 
 Tensor masked_fill(const Tensor& self, const Tensor& mask, const Scalar& value) {
+  check_fits(value, self.dtype());
   Tensor y = filled(self, mask, scalar_tensor(value, self.dtype(), self.device()));
   return differentiable("MaskedFillBackward0", y).wrt(self, [mask = saved(mask)](const Tensor& g) {
     return masked_fill(g, mask(), 0);
   });
 }
 OP("masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor", masked_fill,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(`self` with `value`, a number or a 0-d tensor, where the bool tensor `mask` is true. Shapes broadcast.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill_.html
@@ -43,7 +56,7 @@ static Tensor masked_fill_tensor(const Tensor& self, const Tensor& mask, const T
            [mask = saved(mask)](const Tensor& g) { return sum(masked_fill(g, logical_not_raw(mask()), 0)); });
 }
 OP("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", masked_fill_tensor,
-   kFunction | kMethod | kInPlace, "");
+   kFunction | kMethod | kInPlace | kDirect, "");
 
 // The flat positions where the mask, expanded to `shape`, is true: [n] int64.
 static Tensor positions(const Tensor& mask, const Dims& shape) {

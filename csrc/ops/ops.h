@@ -78,6 +78,8 @@ Tensor to_device(const Tensor& self, Device device);
 Tensor zeros_raw(const Dims& size, DType dtype, Device device = {});
 Tensor ones_like_raw(const Tensor& self);
 Tensor zeros_like_raw(const Tensor& self);
+// A value that the dtype cannot hold is an error ("value cannot be converted to type int without overflow"), not a wrapped number.
+void check_fits(const Scalar& v, DType t);
 
 // ---- view.cc ----
 Tensor expand(const Tensor& self, const Dims& size);

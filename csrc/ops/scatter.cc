@@ -148,14 +148,14 @@ torch.tensor([[3, 1], [2, 4]]).take_along_dim(torch.tensor([[0]]).long(), 1) // 
 
 Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src) {
   const int d = check_scatter(self, dim, index, &src);
-  Tensor y = fresh_copy(self);
+  Tensor y = writable(self, {index, src});
   scatter_into(SC_SCATTER_ASSIGN, y, d, index, src);
   return differentiable("ScatterBackward0", y)
       .wrt(self, [d, index = saved(index)](const Tensor& g) { return scatter_value(g, d, index(), 0); })
       .wrt(src, [d, index = saved(index)](const Tensor& g) { return gather(g, d, index(), false); });
 }
 OP("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", scatter,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(`self` with the elements of `src` written along `dim`: `out[index[i][j]][j] = src[i][j]` for `dim` 0. `src` may be a number.
 
 With `reduce: 'add'` or `'multiply'` they are combined with what is there. Throws when an index is out of range. Gradients need `src` and `index` of one shape.
@@ -169,25 +169,25 @@ torch.zeros(3).scatter(0, torch.tensor([1]).long(), 9) // tensor([0., 9., 0.])
 
 Tensor scatter_value(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value) {
   const int d = check_scatter(self, dim, index, nullptr);
-  Tensor y = fresh_copy(self);
+  Tensor y = writable(self, {index});
   scatter_into(SC_SCATTER_ASSIGN, y, d, index, scalar_tensor(value, self.dtype(), self.device()));
   return differentiable("ScatterBackward1", y).wrt(self, [d, index = saved(index)](const Tensor& g) {
     return scatter_value(g, d, index(), 0);
   });
 }
 OP("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", scatter_value,
-   kFunction | kMethod | kInPlace, "");
+   kFunction | kMethod | kInPlace | kDirect, "");
 
 Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src) {
   const int d = check_scatter(self, dim, index, &src);
-  Tensor y = fresh_copy(self);
+  Tensor y = writable(self, {index, src});
   scatter_into(SC_SCATTER_ADD, y, d, index, src);
   return differentiable("ScatterAddBackward0", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(src, [d, index = saved(index)](const Tensor& g) { return gather(g, d, index(), false); });
 }
 OP("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", scatter_add,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(`self` with the elements of `src` added along `dim`: `out[index[i][j]][j] += src[i][j]` for `dim` 0. Equal positions add up.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_add_.html
