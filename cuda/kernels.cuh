@@ -9,6 +9,7 @@ namespace cuda {
 ScElementwiseKernels elementwise_kernels();
 ScReduceKernels reduce_kernels();
 ScMatmulKernels matmul_kernels();
+ScConvKernels conv_kernels();
 ScIndexKernels index_kernels();
 ScSortKernels sort_kernels();
 ScRandomKernels random_kernels();
@@ -18,6 +19,7 @@ inline void add_kernels(ScBackend* b) {
   b->elementwise = elementwise_kernels();
   b->reduce = reduce_kernels();
   b->matmul = matmul_kernels();
+  b->conv = conv_kernels();
   b->index = index_kernels();
   b->sort = sort_kernels();
   b->random = random_kernels();
