@@ -74,8 +74,9 @@ static bool costly(int32_t op) {
 }
 
 RowLoop binary_row(int32_t op, int32_t dtype) {
-  return {HWY_DYNAMIC_DISPATCH(generic_binary_row)(op, dtype), 0b110,
-          costly(op) ? kCostlyGrain : kCheapGrain};
+  Row row = dtype == SC_FLOAT32 ? simd_binary_row(op) : nullptr;
+  const int64_t grain = costly(op) ? kCostlyGrain : kCheapGrain;
+  return {row ? row : HWY_DYNAMIC_DISPATCH(generic_binary_row)(op, dtype), 0b110, grain};
 }
 }  // namespace sconce::cpu
 #endif

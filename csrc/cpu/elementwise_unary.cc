@@ -62,7 +62,9 @@ static bool costly(int32_t op) {
 }
 
 RowLoop unary_row(int32_t op, int32_t dtype) {
-  return {HWY_DYNAMIC_DISPATCH(generic_unary_row)(op, dtype), 0, costly(op) ? kCostlyGrain : kCheapGrain};
+  Row row = dtype == SC_FLOAT32 ? simd_unary_row(op) : nullptr;
+  const int64_t grain = costly(op) ? kCostlyGrain : kCheapGrain;
+  return {row ? row : HWY_DYNAMIC_DISPATCH(generic_unary_row)(op, dtype), 0, grain};
 }
 }  // namespace sconce::cpu
 #endif
