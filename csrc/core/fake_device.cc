@@ -287,6 +287,10 @@ ScBackend make_backend() {
   SC_FAKE(conv.forward);
   SC_FAKE(conv.backward_data);
   SC_FAKE(conv.backward_weights);
+  SC_FAKE(pool.max_forward);
+  SC_FAKE(pool.max_backward);
+  SC_FAKE(pool.average_forward);
+  SC_FAKE(pool.average_backward);
   SC_FAKE(index.offsets);
   SC_FAKE(index.take_rows);
   SC_FAKE(index.put_rows);
