@@ -1,5 +1,9 @@
 // Padding: constant by a copy into a larger tensor, the other modes by choosing elements along each
 // dimension.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "ops.h"
 
 namespace sconce::ops {
@@ -58,7 +62,8 @@ Tensor mirrored_pad(const Tensor& self, const IntList& pad, PadMode mode) {
            "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
            "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
            "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)");
-  Tensor y = self;
+  Tensor y = self.detach();
+  std::vector<std::pair<int, Tensor>> sources;  // by dimension, in the order of application
   for (int i = 0; i < pairs; ++i) {
     const int d = self.dim() - 1 - i;
     const int64_t n = self.size(d), before = pad[2 * static_cast<size_t>(i)],
@@ -72,10 +77,26 @@ Tensor mirrored_pad(const Tensor& self, const IntList& pad, PadMode mode) {
     SC_CHECK(mode != PadMode::kCircular || (before <= n && after <= n),
              "Padding value causes wrapping around more than once.");
     SC_CHECK(n + before + after >= 0, "narrow(): length must be non-negative.");
-    if (before != 0 || after != 0)
-      y = index_select(y, d, source_indices(mode, n, before, after, self.device()));
+    if (before == 0 && after == 0) continue;
+    sources.emplace_back(d, source_indices(mode, n, before, after, self.device()));
+    y = index_select(y, d, sources.back().second);
   }
-  return y;
+  // PyTorch makes the circular mode of copies into views.
+  static const char* const kNodes[3][3] = {
+      {"ReflectionPad1DBackward0", "ReflectionPad2DBackward0", "ReflectionPad3DBackward0"},
+      {"ReplicationPad1DBackward0", "ReplicationPad2DBackward0", "ReplicationPad3DBackward0"},
+      {"CopySlices", "CopySlices", "CopySlices"}};
+  return differentiable(kNodes[static_cast<int>(mode)][pairs - 1], y)
+      .wrt(self, [sources, sizes = self.sizes()](const Tensor& g) {
+        Tensor back = g;
+        for (auto it = sources.rbegin(); it != sources.rend(); ++it) {
+          const auto& [d, from] = *it;
+          Dims shape = back.sizes();
+          shape[d] = sizes[d];
+          back = index_add(zeros_raw(shape, back.dtype(), back.device()), d, from, back);
+        }
+        return back;
+      });
 }
 
 Tensor pad(const Tensor& self, const IntList& pad, const std::string& mode,

@@ -167,11 +167,7 @@ function kaiming_std(
   tensor: Tensor,
   rest: KaimingArgs,
 ): { std: number | null; generator: Generator | null } {
-  const { a, mode, nonlinearity, generator } = bind(
-    callee,
-    { ...kaiming, ...no_generator },
-    rest,
-  );
+  const { a, mode, nonlinearity, generator } = bind(callee, { ...kaiming, ...no_generator }, rest);
   if (tensor.shape.includes(0)) {
     process.emitWarning('Initializing zero-element tensors is a no-op');
     return { std: null, generator };

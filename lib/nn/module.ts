@@ -71,7 +71,6 @@ class Callable {
   }
 }
 
- 
 export interface Module {
   (...args: Parameters<this['forward']>): ReturnType<this['forward']>;
 }
@@ -80,7 +79,7 @@ export interface Module {
  * Base class of all neural network modules: PyTorch's `nn.Module`. Subclasses set parameters, buffers and submodules as
  * plain fields and define `forward`; calling the module runs its hooks and `forward`.
  */
- 
+
 export class Module extends Callable {
   /** The version of the class's state dict layout, stored with every state dict. */
   static readonly _version: number = 1;

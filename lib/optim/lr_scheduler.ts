@@ -12,13 +12,14 @@ type LR = ParamGroup & { lr: number; initial_lr: number };
  * first learning rates, and defines `get_lr`, and `closed_form_lr` where the rate of any epoch can be told directly.
  */
 export abstract class LRScheduler {
-  readonly optimizer!: Optimizer;
-  base_lrs: number[];
-  last_epoch: number;
-  _step_count: number;
-  _is_initial: boolean;
-  _get_lr_called_within_step: boolean;
-  _last_lr: number[];
+  // Declared only: a subclass's settings come first in the state, and what is set below follows.
+  declare readonly optimizer: Optimizer;
+  declare base_lrs: number[];
+  declare last_epoch: number;
+  declare _step_count: number;
+  declare _is_initial: boolean;
+  declare _get_lr_called_within_step: boolean;
+  declare _last_lr: number[];
 
   constructor(optimizer: Optimizer, last_epoch: number, settings: object) {
     if (!(optimizer instanceof Optimizer)) {
@@ -232,8 +233,7 @@ export class CosineAnnealingLR extends LRScheduler {
     // The recursive rule divides by 0 at the turning points from the bottom upwards.
     if (modulo(last_epoch - 1 - T_max, 2 * T_max) === 0) {
       return this.groups.map(
-        (group, i) =>
-          group.lr + (((this.base_lrs[i]) - eta_min) * (1 - Math.cos(Math.PI / T_max))) / 2,
+        (group, i) => group.lr + ((this.base_lrs[i] - eta_min) * (1 - Math.cos(Math.PI / T_max))) / 2,
       );
     }
     return this.groups.map(
@@ -286,7 +286,7 @@ export class LambdaLR extends LRScheduler {
 
   override get_lr(): number[] {
     this.check_called_within_step();
-    return this.base_lrs.map((lr, i) => lr * (this.lr_lambdas[i])(this.last_epoch));
+    return this.base_lrs.map((lr, i) => lr * this.lr_lambdas[i](this.last_epoch));
   }
 
   /** Functions are not kept in the state. */
@@ -327,20 +327,18 @@ interface Phase {
 }
 
 function one_cycle_phases(total_steps: number, pct_start: number, three_phase: boolean): Phase[] {
-  const up = {
-    end_step: pct_start * total_steps - 1,
-    start_lr: 'initial_lr',
-    end_lr: 'max_lr',
-    start_momentum: 'max_momentum',
-    end_momentum: 'base_momentum',
-  };
-  const down = { start_lr: 'max_lr', start_momentum: 'base_momentum', end_momentum: 'max_momentum' };
-  if (!three_phase) return [up, { end_step: total_steps - 1, ...down, end_lr: 'min_lr' }];
-  const rest = { start_lr: 'initial_lr', start_momentum: 'max_momentum', end_momentum: 'max_momentum' };
+  const phase = (
+    end_step: number,
+    [start_lr, end_lr]: [string, string],
+    [start_momentum, end_momentum]: [string, string],
+  ): Phase => ({ end_step, start_lr, end_lr, start_momentum, end_momentum });
+  const up = phase(pct_start * total_steps - 1, ['initial_lr', 'max_lr'], ['max_momentum', 'base_momentum']);
+  const last = total_steps - 1;
+  if (!three_phase) return [up, phase(last, ['max_lr', 'min_lr'], ['base_momentum', 'max_momentum'])];
   return [
     up,
-    { end_step: 2 * pct_start * total_steps - 2, ...down, end_lr: 'initial_lr' },
-    { end_step: total_steps - 1, ...rest, end_lr: 'min_lr' },
+    phase(2 * pct_start * total_steps - 2, ['max_lr', 'initial_lr'], ['base_momentum', 'max_momentum']),
+    phase(last, ['initial_lr', 'min_lr'], ['max_momentum', 'max_momentum']),
   ];
 }
 
@@ -425,7 +423,7 @@ export class OneCycleLR extends LRScheduler {
       const max_momentums = per_group('max_momentum', p.max_momentum);
       const base_momentums = per_group('base_momentum', p.base_momentum);
       optimizer.param_groups.forEach((group, i) => {
-        const initial_lr = (max_lrs[i]) / p.div_factor;
+        const initial_lr = max_lrs[i] / p.div_factor;
         Object.assign(group, { initial_lr, max_lr: max_lrs[i], min_lr: initial_lr / p.final_div_factor });
         if (!cycle_momentum) return;
         set_momentum(group, use_beta1, max_momentums[i]);
@@ -453,7 +451,7 @@ export class OneCycleLR extends LRScheduler {
     const found = phases.findIndex(({ end_step }) => step <= end_step);
     const at = found < 0 ? phases.length - 1 : found;
     const phase = phases[at];
-    const start_step = at === 0 ? 0 : (phases[at - 1]).end_step;
+    const start_step = at === 0 ? 0 : phases[at - 1].end_step;
     const pct = (step - start_step) / (phase.end_step - start_step);
     return this.groups.map((group) => {
       const value = (name: string): number => group[name] as number;
@@ -461,17 +459,17 @@ export class OneCycleLR extends LRScheduler {
         set_momentum(
           group,
           this.use_beta1,
-          this.#anneal(value(phase.start_momentum), value(phase.end_momentum), pct),
+          anneal(this._anneal_func_type, value(phase.start_momentum), value(phase.end_momentum), pct),
         );
       }
-      return this.#anneal(value(phase.start_lr), value(phase.end_lr), pct);
+      return anneal(this._anneal_func_type, value(phase.start_lr), value(phase.end_lr), pct);
     });
   }
+}
 
-  #anneal(start: number, end: number, pct: number): number {
-    if (this._anneal_func_type === 'linear') return (end - start) * pct + start;
-    return end + ((start - end) / 2) * (Math.cos(Math.PI * pct) + 1);
-  }
+function anneal(strategy: 'cos' | 'linear', start: number, end: number, pct: number): number {
+  if (strategy === 'linear') return (end - start) * pct + start;
+  return end + ((start - end) / 2) * (Math.cos(Math.PI * pct) + 1);
 }
 
 function set_momentum(group: ParamGroup, use_beta1: boolean, momentum: number): void {

@@ -173,9 +173,7 @@ export abstract class Optimizer {
       );
     }
     const by_number = new Map<number, Tensor>();
-    saved.forEach((group, g) =>
-      group.params.forEach((n, i) => by_number.set(n, groups[g]?.params[i])),
-    );
+    saved.forEach((group, g) => group.params.forEach((n, i) => by_number.set(n, groups[g]?.params[i])));
     const state = new Map<Tensor, ParamState>();
     for (const [n, entries] of entries_of(state_dict.state)) {
       const param = by_number.get(n);

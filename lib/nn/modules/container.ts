@@ -24,13 +24,13 @@ class IndexedModules extends Module {
   /** The module at `index`, counted from the end if negative. */
   get(index: number): Module {
     const entries = this._own_modules();
-    return (entries[position(index, entries.length)])[1];
+    return entries[position(index, entries.length)][1];
   }
 
   /** Puts another module at `index`. */
   set(index: number, module: Module): void {
     const entries = this._own_modules();
-    this.add_module((entries[position(index, entries.length)])[0], module);
+    this.add_module(entries[position(index, entries.length)][0], module);
   }
 
   append(module: Module): this {

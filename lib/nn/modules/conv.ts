@@ -147,7 +147,7 @@ class ConvNd extends Module {
     const amounts = this.kernel_size.map((kernel, i): [number, number] => {
       if (typeof this.padding !== 'string') return [this.padding[i], this.padding[i]];
       if (this.padding === 'valid') return [0, 0];
-      const total = (this.dilation[i]) * (kernel - 1);
+      const total = this.dilation[i] * (kernel - 1);
       return [Math.floor(total / 2), total - Math.floor(total / 2)];
     });
     return amounts.reverse().flat();
@@ -253,20 +253,20 @@ class ConvTransposeNd extends ConvNd {
     const padding = this.padding as number[];
     const smallest = this.kernel_size.map(
       (kernel, i) =>
-        ((input.shape[i + leading]) - 1) * (this.stride[i]) -
-        2 * (padding[i]) +
-        (this.dilation[i]) * (kernel - 1) +
+        (input.shape[i + leading] - 1) * this.stride[i] -
+        2 * padding[i] +
+        this.dilation[i] * (kernel - 1) +
         1,
     );
-    const largest = smallest.map((size, i) => size + (this.stride[i]) - 1);
-    if (wanted.some((size, i) => size < (smallest[i]) || size > (largest[i]))) {
+    const largest = smallest.map((size, i) => size + this.stride[i] - 1);
+    if (wanted.some((size, i) => size < smallest[i] || size > largest[i])) {
       const list = (sizes: readonly number[]): string => `[${sizes.join(', ')}]`;
       throw new Error(
         `requested an output size of ${list(wanted)}, but valid sizes range from ${list(smallest)} to ${list(largest)} ` +
           `(for an input of torch.Size(${list(input.shape.slice(2))}))`,
       );
     }
-    return wanted.map((size, i) => size - (smallest[i]));
+    return wanted.map((size, i) => size - smallest[i]);
   }
 }
 

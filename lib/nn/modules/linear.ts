@@ -57,7 +57,6 @@ export class Linear extends Module {
 
 /** Returns its input. Takes, and ignores, any arguments. */
 export class Identity extends Module {
-   
   constructor(..._args: unknown[]) {
     super();
   }

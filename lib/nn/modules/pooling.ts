@@ -165,8 +165,8 @@ export class AdaptiveAvgPool2d extends Module {
       ? (size as (number | null)[])
       : [size as number | null, size as number | null];
     return ops.adaptive_avg_pool2d(input, [
-      height ?? (input.shape[input.dim() - 2]),
-      width ?? (input.shape[input.dim() - 1]),
+      height ?? input.shape[input.dim() - 2],
+      width ?? input.shape[input.dim() - 1],
     ]);
   }
 

@@ -50,15 +50,14 @@ export function default_collate(batch: readonly unknown[]): unknown {
   }
   throw new TypeError(
     'default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found ' +
-      (first === null || first === undefined ? "<class 'NoneType'>" : (first).constructor.name),
+      (first === null || first === undefined ? "<class 'NoneType'>" : first.constructor.name),
   );
 }
 
 /** What a `DataLoader` without batches does to an item: typed arrays become tensors, inside arrays and objects too. */
 export function default_convert(item: unknown): unknown {
   if (item instanceof Tensor || typeof item === 'string') return item;
-  if (ArrayBuffer.isView(item) && !(item instanceof DataView))
-    return tensor(item);
+  if (ArrayBuffer.isView(item) && !(item instanceof DataView)) return tensor(item);
   if (Array.isArray(item)) return item.map(default_convert);
   if (is_plain_object(item)) {
     return Object.fromEntries(Object.entries(item).map(([key, value]) => [key, default_convert(value)]));

@@ -25,9 +25,7 @@ export type DatasetLike<T> = MapDataset<T> | readonly T[];
 
 /** @internal */
 export function item_of<T>(dataset: DatasetLike<T>, index: number): T {
-  return Array.isArray(dataset)
-    ? ((dataset as readonly T[])[index])
-    : (dataset as MapDataset<T>).get(index);
+  return Array.isArray(dataset) ? (dataset as readonly T[])[index] : (dataset as MapDataset<T>).get(index);
 }
 
 /** A dataset that is only iterated over. Subclasses define the iterator, or an async one. */
@@ -60,7 +58,7 @@ export class TensorDataset extends Dataset<Tensor[]> {
   }
 
   override get length(): number {
-    return (this.tensors[0]).shape[0];
+    return this.tensors[0].shape[0];
   }
 }
 
@@ -107,7 +105,7 @@ export class ConcatDataset<T> extends Dataset<T> {
     if (index >= this.length) throw new RangeError('list index out of range');
     const at = index < 0 ? index + this.length : index;
     const which = this.cumulative_sizes.findIndex((size) => at < size);
-    const before = which === 0 ? 0 : (this.cumulative_sizes[which - 1]);
+    const before = which === 0 ? 0 : this.cumulative_sizes[which - 1];
     return item_of(this.datasets[which], at - before);
   }
 
@@ -141,7 +139,7 @@ function split_lengths(lengths: readonly number[], total: number): readonly numb
     return Math.floor(total * fraction);
   });
   const rest = total - parts.reduce((a, b) => a + b, 0);
-  for (let i = 0; i < rest; i++) parts[i % parts.length] = (parts[i % parts.length]) + 1;
+  for (let i = 0; i < rest; i++) parts[i % parts.length] = parts[i % parts.length] + 1;
   parts.forEach((part, i) => {
     if (part === 0) {
       process.emitWarning(`Length of split at index ${i} is 0. This might result in an empty dataset.`);
