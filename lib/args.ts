@@ -17,9 +17,14 @@ type Tail<P extends unknown[], Named> = P extends [infer Head, ...infer Rest]
   ? [options?: Named] | [value: Head | undefined, ...rest: Tail<Rest, Named>]
   : [options?: Named];
 
+/** Some of the required parameters `P` by position, the others by name. */
+type Head<P extends unknown[], Named> = P extends [infer First, ...infer Rest]
+  ? [options: Named] | [value: First, ...rest: Head<Rest, Named>]
+  : never;
+
 /** What a function with these parameters accepts; `Named` holds the names that may stand in the trailing object. */
 export type Args<Required extends unknown[], Optional extends unknown[], Named> =
-  [...Required, ...Tail<Optional, Named>] | [Named];
+  [...Required, ...Tail<Optional, Named>] | Head<Required, Named>;
 
 export function is_plain_object(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;

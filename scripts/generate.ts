@@ -103,6 +103,13 @@ function declarations(s: Signature, self: boolean): string[] {
   if (s.variadic) out.push(`...${params[0].name}: Tensor[]`);
   // Required ones by position, the rest by name.
   if (keyed.length > kw.length) out.push([...required.map((p) => one(p, false)), options].join(', '));
+  // Some of the optional ones by position, the others by name.
+  for (let n = 1; n < positional.length - required.length; ++n) {
+    const [given, named] = [positional.slice(0, required.length + n), positional.slice(required.length + n)];
+    if (given.slice(0, required.length).some((p) => optional(p))) break;
+    const rest = [...named, ...kw].map((p) => `${p.name}?: ${tsType(p)}`).join('; ');
+    out.push([...given.map((p) => one(p, false)), `options: { ${rest} }`].join(', '));
+  }
   // Everything by name.
   if (required.length > 0 && self)
     out.push(

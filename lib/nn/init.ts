@@ -235,7 +235,7 @@ function redraw_outside(
   tensor.normal_(mean, std, { generator });
   for (;;) {
     const outside = tensor.lt(low).logical_or(tensor.gt(high));
-    if (!(outside.any().item() as boolean)) return;
+    if (!outside.any().item()) return;
     tensor.copy_(ops.where(outside, ops.empty_like(tensor).normal_(mean, std, { generator }), tensor));
   }
 }
@@ -257,7 +257,7 @@ function reject_from_uniform(
   };
   tensor.uniform_(a, b, { generator });
   let pending = rejected(tensor);
-  while (pending.any().item() as boolean) {
+  while (pending.any().item()) {
     const candidates = ops.empty_like(tensor).uniform_(a, b, { generator });
     tensor.copy_(ops.where(pending, candidates, tensor));
     pending = pending.logical_and(rejected(candidates));

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 
 import { type Args, bind, is_plain_object } from '../args';
 import { no_grad } from '../autograd';
+import type { DType } from '../dtype';
 import { repr_size } from '../pyformat';
 import { Tensor } from '../tensor';
 import { BackwardHooks, type FullBackwardHook, type FullBackwardPreHook } from './backward_hooks';
@@ -436,17 +437,17 @@ export class Module extends Callable {
   /** `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`; only floating-point members change their dtype. */
   to(...args: ToArguments): this {
     const { device, dtype, non_blocking, memory_format } = parse_to(args);
-    return this._apply((tensor) => {
-      const options: Record<string, unknown> = { non_blocking };
-      if (device !== null) options.device = device;
-      if (dtype !== null && tensor.is_floating_point()) options.dtype = dtype;
-      if (memory_format !== null && (tensor.dim() === 4 || tensor.dim() === 5))
-        options.memory_format = memory_format;
-      return tensor.to(options);
-    });
+    return this._apply((tensor) =>
+      tensor.to({
+        device,
+        dtype: tensor.is_floating_point() ? dtype : null,
+        non_blocking,
+        memory_format: tensor.dim() === 4 || tensor.dim() === 5 ? memory_format : null,
+      }),
+    );
   }
 
-  type(dtype: string): this {
+  type(dtype: DType): this {
     return this._apply((tensor) => tensor.to({ dtype }));
   }
 
@@ -466,7 +467,7 @@ export class Module extends Callable {
     return this.#floating('bfloat16');
   }
 
-  #floating(dtype: string): this {
+  #floating(dtype: DType): this {
     return this._apply((tensor) => (tensor.is_floating_point() ? tensor.to({ dtype }) : tensor));
   }
 

@@ -1,46 +1,34 @@
-import type { DeviceLike } from '../types';
-import type { DType } from '../dtype';
-import { bind, is_plain_object } from '../args';
+import { bind } from '../args';
+import { type DType, isDType } from '../dtype';
 import { Tensor } from '../tensor';
+import type { DeviceLike, MemoryFormat } from '../types';
 
 interface ToOptions {
   device?: DeviceLike | null;
   dtype?: DType | null;
   non_blocking?: boolean;
-  memory_format?: string | null;
+  memory_format?: MemoryFormat | null;
 }
 
 /** What `to` takes: a device, a dtype, both in this order, a tensor to be like, or all by name. */
 export type ToArguments =
-  | [device: string, dtype?: string | ToOptions, non_blocking?: boolean | ToOptions]
+  | [device: DeviceLike | null, dtype?: DType | null | ToOptions, non_blocking?: boolean | ToOptions]
+  | [dtype: DType, non_blocking?: boolean | ToOptions]
   | [other: Tensor, options?: ToOptions]
   | [options: ToOptions];
 
-const FLOATING = new Set(['float16', 'bfloat16', 'float32', 'float64', 'complex64', 'complex128']);
-const OTHER = new Set(['int8', 'int16', 'int32', 'int64', 'uint8', 'bool']);
-
 /** The arguments of `Module.to`, sorted out. */
-export function parse_to(args: readonly unknown[]): {
-  device: DeviceLike | null;
-  dtype: DType | null;
-  non_blocking: boolean;
-  memory_format: string | null;
-} {
-  const nothing = { device: null as DeviceLike | null, dtype: null as DType | null, non_blocking: false };
-  let positional = args.filter((arg) => !is_plain_object(arg));
-  const options = args.filter(is_plain_object);
-  const [first] = positional;
-  if (first instanceof Tensor) positional = [String(first.device), first.dtype, ...positional.slice(1)];
-  else if (typeof first === 'string' && (FLOATING.has(first) || OTHER.has(first)))
-    positional.unshift(undefined);
-  else if (first !== undefined && first !== null) positional[0] = String(first);
-  const parsed = bind('to', { ...nothing, memory_format: null as string | null }, [
-    ...positional,
-    ...options,
-  ]);
-  if (parsed.dtype !== null && !FLOATING.has(parsed.dtype)) {
+export function parse_to(args: readonly unknown[]): Required<ToOptions> {
+  const [first, ...rest] = args;
+  let sorted = args;
+  if (first instanceof Tensor) sorted = [first.device, first.dtype, ...rest];
+  else if (isDType(first)) sorted = [undefined, first, ...rest];
+  const none: Required<ToOptions> = { device: null, dtype: null, non_blocking: false, memory_format: null };
+  const parsed = bind('to', none, sorted);
+  if (parsed.dtype !== null && !/float|double|half/.test(parsed.dtype)) {
+    const name = parsed.dtype.replace('torch.', '');
     throw new TypeError(
-      `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${parsed.dtype}`,
+      `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${name}`,
     );
   }
   return parsed;

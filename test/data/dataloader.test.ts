@@ -42,9 +42,9 @@ test('the same cases as recorded', () => {
 });
 
 test.each(kinds)("%s: PyTorch's batches in PyTorch's order", (name) => {
-  const expected = fixture.loaders[name]!;
+  const expected = fixture.loaders[name];
   torch.manual_seed(11);
-  const loader = loaders[name]!();
+  const loader = loaders[name]();
   const epochs = [0, 1].map(() => Array.from(loader, values));
   expect(epochs).toEqual(expected.batches);
   expect(loader.length).toBe(expected.length);
@@ -52,9 +52,9 @@ test.each(kinds)("%s: PyTorch's batches in PyTorch's order", (name) => {
 });
 
 test.each(kinds)('%s: the same batches asynchronously', async (name) => {
-  const expected = fixture.loaders[name]!;
+  const expected = fixture.loaders[name];
   torch.manual_seed(11);
-  const loader = loaders[name]!();
+  const loader = loaders[name]();
   const epochs: number[][][] = [];
   for (let epoch = 0; epoch < 2; epoch++) {
     const batches: number[][] = [];
@@ -84,7 +84,7 @@ describe('asynchronous datasets', () => {
     for await (const batch of new DataLoader<Promise<number>, Tensor>(new Slow(), { batch_size: 4 })) {
       seen.push(values(batch));
     }
-    expect(seen).toEqual(fixture.loaders.plain!.batches[0]);
+    expect(seen).toEqual(fixture.loaders.plain.batches[0]);
   });
 
   test('num_workers loads ahead without changing the order', async () => {
@@ -147,10 +147,10 @@ describe('iterable datasets', () => {
 
   test('are batched as they come', async () => {
     const loader = new DataLoader<number, Tensor>(new Count(), { batch_size: 4 });
-    expect(Array.from(loader, values)).toEqual(fixture.loaders.plain!.batches[0]);
+    expect(Array.from(loader, values)).toEqual(fixture.loaders.plain.batches[0]);
     const seen: number[][] = [];
     for await (const batch of loader) seen.push(values(batch));
-    expect(seen).toEqual(fixture.loaders.plain!.batches[0]);
+    expect(seen).toEqual(fixture.loaders.plain.batches[0]);
     expect(() => loader.length).toThrow("object of type 'Count' has no len()");
   });
 
@@ -167,7 +167,7 @@ describe('iterable datasets', () => {
     })) {
       seen.push(values(batch));
     }
-    expect(seen).toEqual(fixture.loaders.drop_last!.batches[0]);
+    expect(seen).toEqual(fixture.loaders.drop_last.batches[0]);
   });
 
   test('take no sampler', () => {

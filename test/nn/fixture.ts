@@ -61,7 +61,7 @@ export function values(tensor: Tensor): number[] {
 export function expect_close(actual: readonly number[], expected: readonly number[], tolerance = 1e-5): void {
   expect(actual).toHaveLength(expected.length);
   const off = actual.findIndex((a, i) => {
-    const e = expected[i] as number;
+    const e = expected[i];
     return !(Math.abs(a - e) <= tolerance * Math.max(1, Math.abs(e)));
   });
   if (off >= 0) throw new Error(`element ${off}: ${actual[off]} is not ${expected[off]}`);
@@ -70,13 +70,13 @@ export function expect_close(actual: readonly number[], expected: readonly numbe
 export function expect_digest(tensor: Tensor, expected: Digest, tolerance: number): void {
   expect(tensor.shape).toEqual(expected.shape);
   const flat = tensor.detach().to('float64').flatten();
-  const head = flat.narrow(0, 0, Math.min(4, flat.shape[0] as number)).tolist() as number[];
+  const head = flat.narrow(0, 0, Math.min(4, flat.shape[0])).tolist() as number[];
   expect_close(head, expected.head, tolerance);
   // A sum of many rounding errors: relative to what was summed, not to the sum.
-  expect(Math.abs((flat.sum().item() as number) - expected.sum)).toBeLessThanOrEqual(
+  expect(Math.abs(flat.sum().item() - expected.sum)).toBeLessThanOrEqual(
     tolerance * Math.max(1, expected.abs),
   );
-  expect(Math.abs((flat.abs().sum().item() as number) - expected.abs)).toBeLessThanOrEqual(
+  expect(Math.abs(flat.abs().sum().item() - expected.abs)).toBeLessThanOrEqual(
     tolerance * Math.max(1, expected.abs),
   );
 }
@@ -96,9 +96,9 @@ export function expect_torch_error(name: string, fn: () => unknown): void {
     caught = error;
   }
   if (!(caught instanceof Error))
-    throw new Error(`'${name}' threw ${caught === undefined ? 'nothing' : String(caught)}`);
+    throw new Error(`'${name}' threw ${typeof caught}`);
   expect(caught.message).toBe(message(name));
-  const kind = (fixture.errors[name] as string).split(':')[0];
+  const kind = fixture.errors[name].split(':')[0];
   if (kind === 'TypeError') expect(caught).toBeInstanceOf(TypeError);
   if (kind === 'IndexError') expect(caught).toBeInstanceOf(RangeError);
 }

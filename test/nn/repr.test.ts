@@ -105,11 +105,11 @@ test('the same cases as recorded', () => {
 });
 
 test.each(Object.keys(modules))('text of %s', (name) => {
-  expect((modules[name] as () => object)().toString()).toBe(fixture.repr[name]);
+  expect(modules[name]().toString()).toBe(fixture.repr[name]);
 });
 
 test.each(Object.keys(optimizers))('text of the optimizer %s', (name) => {
-  expect((optimizers[name] as () => object)().toString()).toBe(fixture.optim_repr[name]);
+  expect(String((optimizers[name] as () => unknown)())).toBe(fixture.optim_repr[name]);
 });
 
 test('console.log prints the same text', () => {

@@ -42,28 +42,28 @@ function expect_state(actual: unknown, expected: unknown): void {
 }
 
 test.each(kinds)("%s gives PyTorch's learning rates, momenta and state", (name) => {
-  const expected = fixture.schedulers[name]!;
+  const expected = fixture.schedulers[name];
   const o = optimizer();
-  const scheduler = schedulers[name]!(o);
+  const scheduler = schedulers[name](o);
   const rates = [scheduler.get_last_lr()];
-  const momenta = [o.param_groups[0]!.momentum as number];
+  const momenta = [o.param_groups[0].momentum as number];
   for (let i = 0; i < 11; i++) {
     o.step();
     scheduler.step();
     rates.push(scheduler.get_last_lr());
-    momenta.push(o.param_groups[0]!.momentum as number);
+    momenta.push(o.param_groups[0].momentum as number);
   }
-  rates.forEach((lrs, i) => expect_close(lrs, expected.rates[i]!, 1e-12));
+  rates.forEach((lrs, i) => expect_close(lrs, expected.rates[i], 1e-12));
   expect_close(momenta, expected.momenta, 1e-12);
   expect_state(scheduler.state_dict(), expected.state_dict);
-  expect(Object.keys(o.param_groups[0]!)).toEqual(expected.group_keys);
+  expect(Object.keys(o.param_groups[0])).toEqual(expected.group_keys);
 });
 
 test.each(kinds)('%s goes on from a saved state', (name) => {
   const o = optimizer();
-  const scheduler = schedulers[name]!(o);
+  const scheduler = schedulers[name](o);
   const other = optimizer();
-  const resumed = schedulers[name]!(other);
+  const resumed = schedulers[name](other);
   for (let i = 0; i < 5; i++) {
     o.step();
     scheduler.step();
@@ -78,7 +78,7 @@ test.each(kinds)('%s goes on from a saved state', (name) => {
 });
 
 test('an epoch can be given where there is a closed form', () => {
-  const scheduler = schedulers.StepLR!(optimizer());
+  const scheduler = schedulers.StepLR(optimizer());
   scheduler.optimizer.step();
   scheduler.step(7);
   expect_close(scheduler.get_last_lr(), [0.025, 0.125], 1e-12);
@@ -86,7 +86,7 @@ test('an epoch can be given where there is a closed form', () => {
 
 test('warns when the optimizer has not stepped', () => {
   const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-  const scheduler = schedulers.StepLR!(optimizer());
+  const scheduler = schedulers.StepLR(optimizer());
   expect(warn).not.toHaveBeenCalled();
   scheduler.step();
   expect(warn.mock.calls.map(([text]) => text)).toEqual([

@@ -211,7 +211,12 @@ export class Conv1d extends ConvNd {
       const padded = ops.pad(input, this.explicit_padding(), { mode: this.padding_mode });
       return ops.conv1d(padded, this.weight, this.bias, { stride, dilation, groups });
     }
-    return ops.conv1d(input, this.weight, this.bias, { stride, padding: this.padding, dilation, groups });
+    return ops.conv1d(input, this.weight, this.bias, {
+      stride,
+      padding: this.padding as number[], // or a string, which is another overload
+      dilation,
+      groups,
+    });
   }
 }
 
@@ -227,7 +232,12 @@ export class Conv2d extends ConvNd {
       const padded = ops.pad(input, this.explicit_padding(), { mode: this.padding_mode });
       return ops.conv2d(padded, this.weight, this.bias, { stride, dilation, groups });
     }
-    return ops.conv2d(input, this.weight, this.bias, { stride, padding: this.padding, dilation, groups });
+    return ops.conv2d(input, this.weight, this.bias, {
+      stride,
+      padding: this.padding as number[], // or a string, which is another overload
+      dilation,
+      groups,
+    });
   }
 }
 

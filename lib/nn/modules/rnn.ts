@@ -20,7 +20,7 @@ interface LSTMOptions extends FactoryOptions {
 }
 
 function check_positive(sizes: { input_size: number; hidden_size: number; num_layers?: number }): void {
-  for (const [name, size] of Object.entries(sizes) as [string, number][]) {
+  for (const [name, size] of Object.entries<number>(sizes)) {
     if (typeof size !== 'number' || !Number.isInteger(size)) {
       throw new TypeError(`${name} should be of type int, got: ${typeof size}`);
     }
@@ -141,7 +141,7 @@ export class LSTM extends Module {
       this.training,
       this.bidirectional,
       this.batch_first,
-    ) as [Tensor, Tensor, Tensor];
+    );
     return batched ? [output, [h, c]] : [output.squeeze(batch_dim), [h.squeeze(1), c.squeeze(1)]];
   }
 

@@ -104,7 +104,7 @@ function seeded_generator(): RandomGenerator {
 
 /** @internal One draw of a non-negative 63-bit integer. */
 export function draw_seed(generator: RandomGenerator | null): number | bigint {
-  return ops.empty([], { dtype: 'int64' }).random_({ generator }).item() as number | bigint;
+  return ops.empty([], { dtype: 'int64' }).random_({ generator }).item();
 }
 
 /** The given indices in random order. */
