@@ -402,7 +402,7 @@ export class Tensor {
       dtype: this.dtype,
       device: native.device(this._h),
       requires_grad: this.requires_grad,
-      grad_fn_name: this.grad_fn?.name() ?? null,
+      grad_fn_name: this.grad_fn?._class ?? null,
       is_parameter: this._is_parameter,
       default_dtype: dtypeName(native.get_default_dtype()),
       values: (edge) => this._values(edge),

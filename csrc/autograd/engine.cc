@@ -38,7 +38,7 @@ uint32_t Node::add_output(const Tensor& t) {
 }
 
 // ---- AccumulateGrad ----
-AccumulateGrad::AccumulateGrad(const Tensor& v) : Node("AccumulateGrad"), variable_(v) {
+AccumulateGrad::AccumulateGrad(const Tensor& v) : Node("torch::autograd::AccumulateGrad"), variable_(v) {
   sequence_nr = UINT64_MAX;  // runs as soon as it is ready, which frees the gradient
   add_output(v);
 }

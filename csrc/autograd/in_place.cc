@@ -161,7 +161,7 @@ namespace {
 class CopySlices final : public Node {
  public:
   CopySlices(const Tensor& base, const Tensor& view, Ref<Node> fn, uint32_t fn_nr)
-      : Node("CopySlices"),
+      : Node("torch::autograd::CopySlices"),
         fn_(std::move(fn)),
         fn_nr_(fn_nr),
         sizes_(view.sizes()),

@@ -36,7 +36,8 @@ DType scanned_dtype(const char* name, const Tensor& self, const std::optional<DT
   if (const InPlaceScope* scope = thread_state().in_place; scope && scope->self.is_same(self)) {
     SC_CHECK(!dtype || *dtype == self.dtype(), "Bad in-place call: input tensor dtype ",
              cpp_name(self.dtype()), " and output tensor dtype ", cpp_name(*dtype), " should match");
-    SC_CHECK(self.dtype() != DType::kBool, "\"", name, "_out_cpu\" not implemented for 'Bool'");
+    // A single element is its own running result, of any dtype.
+    SC_CHECK(self.dtype() != DType::kBool || self.dim() == 0 || self.numel() == 0, "\"", name, "_out_cpu\" not implemented for 'Bool'");
     return self.dtype();
   }
   return accumulated_dtype(self, dtype);

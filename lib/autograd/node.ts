@@ -33,8 +33,12 @@ export class GradFn {
     const id = native.node_register_prehook(this._n, (go) => lower(hook(go.map(lift))));
     return { remove: () => native.node_remove_hook(this._n, id) };
   }
+  /** @internal The name without the namespace that PyTorch's own classes carry: what `repr` shows. */
+  get _class(): string {
+    return this.name().replace(/^.*::/, '');
+  }
   toString(): string {
-    return `<${this.name()} object at 0x${native.node_id(this._n).toString(16)}>`;
+    return `<${this._class} object at 0x${native.node_id(this._n).toString(16)}>`;
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();

@@ -58,7 +58,9 @@ describe('custom functions', () => {
     expect(() => autograd.gradcheck((t: Tensor) => Wrong.apply(t) as Tensor, [f64([1, 2])])).toThrow(
       'Jacobian mismatch for output 0 with respect to input 0',
     );
-    expect(autograd.gradcheck((t: Tensor) => Wrong.apply(t) as Tensor, [f64([1, 2])], { raise_exception: false })).toBe(false);
+    expect(
+      autograd.gradcheck((t: Tensor) => Wrong.apply(t) as Tensor, [f64([1, 2])], { raise_exception: false }),
+    ).toBe(false);
   });
 
   test('several inputs and outputs, constants, needs_input_grad, materialised gradients', () => {
@@ -92,7 +94,9 @@ describe('custom functions', () => {
       }
     }
     const y = Short.apply(f64([1]), f64([2])) as Tensor;
-    expect(() => y.backward()).toThrow('function ShortBackward returned an incorrect number of gradients (expected 2, got 1)');
+    expect(() => y.backward()).toThrow(
+      'function ShortBackward returned an incorrect number of gradients (expected 2, got 1)',
+    );
   });
 
   test('a second backward needs the graph', () => {

@@ -68,7 +68,7 @@ TEST(InPlace, AWriteThroughAViewReachesTheBase) {
   const Tensor v = make_view(base, {2}, {1}, 1);
   in_place(v, [&] { return ops::mul(v, w); });
   EXPECT_EQ(base.version(), 1u);
-  EXPECT_EQ(base.grad_fn()->name(), "CopySlices");
+  EXPECT_EQ(base.grad_fn()->name(), "torch::autograd::CopySlices");
   run_backward({ops::sum(base)}, {}, {}, {});
   EXPECT_EQ(at(w.grad(), 0), 2);
   EXPECT_EQ(at(w.grad(), 1), 3);

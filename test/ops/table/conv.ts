@@ -1,4 +1,4 @@
-import { call, kwcall, row, t, type Row } from './spec';
+import { call, float_dtypes, kwcall, row, t, type Row } from './spec';
 
 const f32 = { dtype: 'float32' } as const;
 
@@ -33,7 +33,7 @@ export const conv: Row[] = [
       kwcall([t([1, 1, 4, 4]), t([1, 1, 3, 3])], { padding: 'same' }),
       kwcall([t([1, 1, 4, 4]), t([1, 1, 3, 3])], { padding: 'valid' }),
       call(t([2, 4, 4]), t([3, 2, 3, 3])),
-      call(t([0, 2, 4, 4]), t([3, 2, 3, 3])),
+      { ...call(t([0, 2, 4, 4]), t([3, 2, 3, 3])), dtypes: float_dtypes },
       call(t([1, 2, 3, 3]), t([2, 2, 1, 1]), t([2])),
     ],
     {

@@ -266,10 +266,14 @@ function lstm_call(layers: number, directions: number, biases: boolean, batch_fi
 }
 
 export const rnn: Row[] = [
-  row('lstm', [
-    lstm_call(1, 1, true, false),
-    lstm_call(1, 1, false, true),
-    lstm_call(2, 1, true, false),
-    lstm_call(1, 2, true, true),
-  ]),
+  row(
+    'lstm',
+    [
+      lstm_call(1, 1, true, false),
+      lstm_call(1, 1, false, true),
+      lstm_call(2, 1, true, false),
+      lstm_call(1, 2, true, true),
+    ],
+    { composed: true },
+  ),
 ];
