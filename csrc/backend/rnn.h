@@ -6,13 +6,14 @@
 typedef struct ScLstmStep {
   int32_t dtype;  // float32 or float64
   int64_t batch, hidden;
-  void* gates;         // [batch, 4 * hidden]: sums in, activated gates out (forward); activated gates in, gradients of the sums out (backward)
-  const void* c_prev;  // [batch, hidden]
-  void* c;             // [batch, hidden]: out (forward), in (backward)
-  void* h;             // [batch, hidden]: out (forward)
-  const void* dh;      // [batch, hidden], backward: gradient of h from above, may be null
-  const void* dh_next; // [batch, hidden], backward: gradient of h from the step after, may be null
-  void* dc;            // [batch, hidden], backward: gradient of c in, of c_prev out
+  void* gates;  // [batch, 4 * hidden]: sums in, activated gates out (forward); activated gates in, gradients
+                // of the sums out (backward)
+  const void* c_prev;   // [batch, hidden]
+  void* c;              // [batch, hidden]: out (forward), in (backward)
+  void* h;              // [batch, hidden]: out (forward)
+  const void* dh;       // [batch, hidden], backward: gradient of h from above, may be null
+  const void* dh_next;  // [batch, hidden], backward: gradient of h from the step after, may be null
+  void* dc;             // [batch, hidden], backward: gradient of c in, of c_prev out
 } ScLstmStep;
 
 typedef struct ScRnnKernels {

@@ -23,7 +23,8 @@ HWY_INLINE V sigmoid(D d, V x) {
   return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(x))));
 }
 
-// tanh(x) = 1 - 2 / (exp(2x) + 1), whose error near 0 is absolute; small arguments take the odd series instead.
+// tanh(x) = 1 - 2 / (exp(2x) + 1), whose error near 0 is absolute; small arguments take the odd series
+// instead.
 template <class D, class V>
 HWY_INLINE V tanh_of(D d, V x) {
   using T = hn::TFromD<D>;
@@ -69,7 +70,8 @@ void forward_rows(const ScLstmStep& s, int64_t from, int64_t to) {
       hn::StoreU(hn::Mul(o, tanh_of(d, cell)), d, h + j);
     }
     for (; j < n; ++j) {
-      const T i = 1 / (1 + std::exp(-g[j])), f = 1 / (1 + std::exp(-g[n + j])), k = std::tanh(g[2 * n + j]), o = 1 / (1 + std::exp(-g[3 * n + j]));
+      const T i = 1 / (1 + std::exp(-g[j])), f = 1 / (1 + std::exp(-g[n + j])), k = std::tanh(g[2 * n + j]),
+              o = 1 / (1 + std::exp(-g[3 * n + j]));
       const T cell = f * cp[j] + i * k;
       g[j] = i;
       g[n + j] = f;
@@ -96,7 +98,8 @@ void backward_rows(const ScLstmStep& s, int64_t from, int64_t to) {
     T* dc = static_cast<T*>(s.dc) + b * n;
     int64_t j = 0;
     for (; j + lanes <= n; j += lanes) {
-      const auto i = hn::LoadU(d, g + j), f = hn::LoadU(d, g + n + j), k = hn::LoadU(d, g + 2 * n + j), o = hn::LoadU(d, g + 3 * n + j);
+      const auto i = hn::LoadU(d, g + j), f = hn::LoadU(d, g + n + j), k = hn::LoadU(d, g + 2 * n + j),
+                 o = hn::LoadU(d, g + 3 * n + j);
       auto grad = dh ? hn::LoadU(d, dh + j) : hn::Zero(d);
       if (dn) grad = hn::Add(grad, hn::LoadU(d, dn + j));
       const auto tc = tanh_of(d, hn::LoadU(d, c + j));
@@ -121,15 +124,21 @@ void backward_rows(const ScLstmStep& s, int64_t from, int64_t to) {
 }
 
 int32_t lstm_forward_rows(const ScLstmStep* s, int64_t from, int64_t to) {
-  if (s->dtype == SC_FLOAT32) forward_rows<float>(*s, from, to);
-  else if (s->dtype == SC_FLOAT64) forward_rows<double>(*s, from, to);
-  else return SC_UNSUPPORTED;
+  if (s->dtype == SC_FLOAT32)
+    forward_rows<float>(*s, from, to);
+  else if (s->dtype == SC_FLOAT64)
+    forward_rows<double>(*s, from, to);
+  else
+    return SC_UNSUPPORTED;
   return SC_OK;
 }
 int32_t lstm_backward_rows(const ScLstmStep* s, int64_t from, int64_t to) {
-  if (s->dtype == SC_FLOAT32) backward_rows<float>(*s, from, to);
-  else if (s->dtype == SC_FLOAT64) backward_rows<double>(*s, from, to);
-  else return SC_UNSUPPORTED;
+  if (s->dtype == SC_FLOAT32)
+    backward_rows<float>(*s, from, to);
+  else if (s->dtype == SC_FLOAT64)
+    backward_rows<double>(*s, from, to);
+  else
+    return SC_UNSUPPORTED;
   return SC_OK;
 }
 
@@ -151,10 +160,12 @@ int32_t over_rows(const ScLstmStep* s, const Rows& rows) {
   return SC_OK;
 }
 int32_t lstm_forward(const ScLstmStep* s) {
-  return over_rows(s, [s](int64_t from, int64_t to) { HWY_DYNAMIC_DISPATCH(lstm_forward_rows)(s, from, to); });
+  return over_rows(s,
+                   [s](int64_t from, int64_t to) { HWY_DYNAMIC_DISPATCH(lstm_forward_rows)(s, from, to); });
 }
 int32_t lstm_backward(const ScLstmStep* s) {
-  return over_rows(s, [s](int64_t from, int64_t to) { HWY_DYNAMIC_DISPATCH(lstm_backward_rows)(s, from, to); });
+  return over_rows(s,
+                   [s](int64_t from, int64_t to) { HWY_DYNAMIC_DISPATCH(lstm_backward_rows)(s, from, to); });
 }
 SC_CPU_KERNEL(rnn.lstm_forward, lstm_forward);
 SC_CPU_KERNEL(rnn.lstm_backward, lstm_backward);

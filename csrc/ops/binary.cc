@@ -198,7 +198,7 @@ static Tensor xlogy_slope(const Tensor& self, const Tensor& other) {
   return masked_fill(log(other), binary(SC_LOGICAL_AND, compare(SC_EQ, self, 0), compare(SC_LE, other, 0)),
                      0);
 }
-static Tensor xlogy(const Tensor& self, const Tensor& other) {
+Tensor xlogy(const Tensor& self, const Tensor& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_XLOGY, self, other, t, t);
   return differentiable("XlogyBackward0", y)

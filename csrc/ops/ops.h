@@ -36,6 +36,7 @@ Tensor softplus(const Tensor& self, const Scalar& beta = 1, const Scalar& thresh
 Tensor pow(const Tensor& self, const Tensor& exponent);
 Tensor pow_scalar(const Tensor& self, const Scalar& exponent);
 Tensor div_mode(const Tensor& self, const Tensor& other, const std::optional<std::string>& rounding_mode);
+Tensor xlogy(const Tensor& self, const Tensor& other);
 Tensor maximum(const Tensor& self, const Tensor& other);
 Tensor minimum(const Tensor& self, const Tensor& other);
 Tensor eq(const Tensor& self, const Tensor& other);

@@ -1,14 +1,16 @@
-// Recurrent layers. One layer and direction of an LSTM is one operator: its input product is done for all steps at
-// once, each step is one recurrent product and one element-wise kernel, and the backward pass mirrors that.
-// Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; equations as in https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+// Recurrent layers. One layer and direction of an LSTM is one operator: its input product is done for all
+// steps at once, each step is one recurrent product and one element-wise kernel, and the backward pass
+// mirrors that. Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; equations as in
+// https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
 #include "ops.h"
 
 namespace sconce::ops {
 namespace {
 
-// C[m, n] = A[m, k] B[k, n] + beta C on raw tensors; `b_transposed` reads B from a [n, k] tensor, `a_transposed` A from [k, m].
-void product(const Tensor& c, int64_t c_at, const Tensor& a, int64_t a_at, bool a_transposed, const Tensor& b, bool b_transposed, int64_t m,
-             int64_t n, int64_t k, double beta) {
+// C[m, n] = A[m, k] B[k, n] + beta C on raw tensors; `b_transposed` reads B from a [n, k] tensor,
+// `a_transposed` A from [k, m].
+void product(const Tensor& c, int64_t c_at, const Tensor& a, int64_t a_at, bool a_transposed, const Tensor& b,
+             bool b_transposed, int64_t m, int64_t n, int64_t k, double beta) {
   const int64_t w = c.itemsize();
   ScMatmul q{};
   q.dtype = static_cast<int32_t>(c.dtype());
@@ -30,8 +32,9 @@ void product(const Tensor& c, int64_t c_at, const Tensor& a, int64_t a_at, bool 
   if (m && n) check_kernel(backend_of(c.device()).matmul.matmul(&q), c.device(), "lstm");
 }
 
-// What the backward pass needs of the forward pass of one layer and direction. Step t of the state lies in slot t + 1 of `h` and `c`
-// (forward direction; slot 0 is the initial state) or in slot t (reverse; the initial state is slot T).
+// What the backward pass needs of the forward pass of one layer and direction. Step t of the state lies in
+// slot t + 1 of `h` and `c` (forward direction; slot 0 is the initial state) or in slot t (reverse; the
+// initial state is slot T).
 struct LayerState {
   Tensor gates;  // [T, B, 4H], activated
   Tensor h, c;   // [T + 1, B, H]
@@ -48,10 +51,12 @@ struct LayerShape {
 };
 
 void* at(const Tensor& t, int64_t offset) { return static_cast<char*>(t.data()) + offset * t.itemsize(); }
-Tensor part(const Tensor& t, const Dims& sizes, int64_t offset) { return alias_of(t, sizes, contiguous_strides(sizes), t.storage_offset() + offset); }
+Tensor part(const Tensor& t, const Dims& sizes, int64_t offset) {
+  return alias_of(t, sizes, contiguous_strides(sizes), t.storage_offset() + offset);
+}
 
-LayerState run_layer(const LayerShape& s, const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih, const Tensor& w_hh,
-                     const Tensor& bias) {
+LayerState run_layer(const LayerShape& s, const Tensor& x, const Tensor& h0, const Tensor& c0,
+                     const Tensor& w_ih, const Tensor& w_hh, const Tensor& bias) {
   const int64_t bh = s.batch * s.hidden;
   LayerState st;
   st.gates = empty({s.steps, s.batch, 4 * s.hidden}, x.dtype(), x.device());
@@ -79,9 +84,10 @@ LayerState run_layer(const LayerShape& s, const Tensor& x, const Tensor& h0, con
   return st;
 }
 
-// The same layer in differentiable operators: the reference in tests, and what second derivatives are taken of.
-TensorList composed_layer(const LayerShape& s, const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih, const Tensor& w_hh,
-                          const Tensor& b_ih, const Tensor& b_hh) {
+// The same layer in differentiable operators: the reference in tests, and what second derivatives are taken
+// of.
+TensorList composed_layer(const LayerShape& s, const Tensor& x, const Tensor& h0, const Tensor& c0,
+                          const Tensor& w_ih, const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh) {
   Tensor h = h0, c = c0;
   TensorList steps(static_cast<size_t>(s.steps));
   for (int64_t i = 0; i < s.steps; ++i) {
@@ -97,13 +103,15 @@ TensorList composed_layer(const LayerShape& s, const Tensor& x, const Tensor& h0
 }
 
 // -> gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh
-TensorList layer_backward(const LayerShape& s, const LayerState& st, const Tensor& x, const Tensor& w_ih, const Tensor& w_hh, bool has_bias,
-                          const TensorList& grads, const std::vector<bool>& needed) {
+TensorList layer_backward(const LayerShape& s, const LayerState& st, const Tensor& x, const Tensor& w_ih,
+                          const Tensor& w_hh, bool has_bias, const TensorList& grads,
+                          const std::vector<bool>& needed) {
   const int64_t bh = s.batch * s.hidden;
   const Tensor d_out = grads[0] ? contiguous_raw(grads[0]) : Tensor();
   Tensor d_gates = empty_like(st.gates);
   copy_into(d_gates, st.gates);
-  Tensor dh = empty({s.batch, s.hidden}, x.dtype(), x.device()), dc = empty(dh.sizes(), x.dtype(), x.device());
+  Tensor dh = empty({s.batch, s.hidden}, x.dtype(), x.device()),
+         dc = empty(dh.sizes(), x.dtype(), x.device());
   fill_into(dh, 0);
   fill_into(dc, 0);
   if (grads[1]) copy_into(dh, grads[1]);
@@ -138,7 +146,8 @@ TensorList layer_backward(const LayerShape& s, const LayerState& st, const Tenso
   }
   if (needed[4]) {
     out[4] = empty(w_hh.sizes(), x.dtype(), x.device());
-    const Tensor before = part(st.h, {s.steps, s.batch, s.hidden}, s.reverse ? bh : 0);  // h of the step before, for every step
+    const Tensor before =
+        part(st.h, {s.steps, s.batch, s.hidden}, s.reverse ? bh : 0);  // h of the step before, for every step
     product(out[4], 0, d_gates, 0, true, before, false, 4 * s.hidden, s.hidden, rows, 0);
   }
   if (has_bias && (needed[5] || needed[6])) {
@@ -149,8 +158,8 @@ TensorList layer_backward(const LayerShape& s, const LayerState& st, const Tenso
 }
 
 // x [T, B, I], h0 and c0 [B, H] -> output [T, B, H], h_n, c_n [B, H]
-TensorList lstm_layer(const Tensor& x0, const Tensor& h0, const Tensor& c0, const Tensor& w_ih0, const Tensor& w_hh0, const Tensor& b_ih,
-                      const Tensor& b_hh, bool reverse) {
+TensorList lstm_layer(const Tensor& x0, const Tensor& h0, const Tensor& c0, const Tensor& w_ih0,
+                      const Tensor& w_hh0, const Tensor& b_ih, const Tensor& b_hh, bool reverse) {
   const LayerShape s{x0.size(0), x0.size(1), x0.size(2), w_hh0.size(1), reverse};
   const Tensor x = contiguous_raw(x0), w_ih = contiguous_raw(w_ih0), w_hh = contiguous_raw(w_hh0);
   Tensor bias;
@@ -161,7 +170,8 @@ TensorList lstm_layer(const Tensor& x0, const Tensor& h0, const Tensor& c0, cons
   }
   LayerState st = run_layer(s, x, h0, c0, w_ih, w_hh, bias);
   const int64_t bh = s.batch * s.hidden;
-  TensorList ys{part(st.h, {s.steps, s.batch, s.hidden}, s.reverse ? 0 : bh), empty({s.batch, s.hidden}, x.dtype(), x.device()),
+  TensorList ys{part(st.h, {s.steps, s.batch, s.hidden}, s.reverse ? 0 : bh),
+                empty({s.batch, s.hidden}, x.dtype(), x.device()),
                 empty({s.batch, s.hidden}, x.dtype(), x.device())};
   copy_into(ys[1], part(st.h, {s.batch, s.hidden}, s.last() * bh));
   copy_into(ys[2], part(st.c, {s.batch, s.hidden}, s.last() * bh));
@@ -169,54 +179,61 @@ TensorList lstm_layer(const Tensor& x0, const Tensor& h0, const Tensor& c0, cons
   if (b_ih) inputs.insert(inputs.end(), {b_ih, b_hh});
   const Tensor output = ys[0];
   differentiable("LstmLayerBackward0", ys)
-      .wrt_all(inputs, [s, gates = saved(st.gates), h = saved(st.h), c = saved(st.c), inputs = saved(inputs)](
-                           const TensorList& grads, const std::vector<bool>& needed) -> TensorList {
-        TensorList in;
-        for (const SavedTensor& t : inputs) in.push_back(t());
-        const bool has_bias = in.size() == 7;
-        if (!grad_enabled())
-          return layer_backward(s, {gates(), h(), c()}, contiguous_raw(in[0]), contiguous_raw(in[3]), contiguous_raw(in[4]), has_bias, grads, needed);
-        // A graph of the gradient is wanted: differentiate the composition.
-        TensorList outs = composed_layer(s, in[0], in[1], in[2], in[3], in[4], has_bias ? in[5] : Tensor(), has_bias ? in[6] : Tensor());
-        TensorList roots, weights, wanted;
-        for (size_t i = 0; i < outs.size(); ++i)
-          if (grads[i]) {
-            roots.push_back(outs[i]);
-            weights.push_back(grads[i]);
-          }
-        for (size_t i = 0; i < in.size(); ++i)
-          if (needed[i]) wanted.push_back(in[i]);
-        BackwardOptions o;
-        o.retain_graph = o.create_graph = true;
-        o.accumulate = false;
-        o.allow_unused = true;
-        const TensorList found = run_backward(roots, weights, wanted, o);
-        TensorList out(in.size());
-        for (size_t i = 0, k = 0; i < in.size(); ++i)
-          if (needed[i]) out[i] = found[k++];
-        return out;
-      })
+      .wrt_all(inputs,
+               [s, gates = saved(st.gates), h = saved(st.h), c = saved(st.c), inputs = saved(inputs)](
+                   const TensorList& grads, const std::vector<bool>& needed) -> TensorList {
+                 TensorList in;
+                 for (const SavedTensor& t : inputs) in.push_back(t());
+                 const bool has_bias = in.size() == 7;
+                 if (!grad_enabled())
+                   return layer_backward(s, {gates(), h(), c()}, contiguous_raw(in[0]), contiguous_raw(in[3]),
+                                         contiguous_raw(in[4]), has_bias, grads, needed);
+                 // A graph of the gradient is wanted: differentiate the composition.
+                 TensorList outs = composed_layer(s, in[0], in[1], in[2], in[3], in[4],
+                                                  has_bias ? in[5] : Tensor(), has_bias ? in[6] : Tensor());
+                 TensorList roots, weights, wanted;
+                 for (size_t i = 0; i < outs.size(); ++i)
+                   if (grads[i]) {
+                     roots.push_back(outs[i]);
+                     weights.push_back(grads[i]);
+                   }
+                 for (size_t i = 0; i < in.size(); ++i)
+                   if (needed[i]) wanted.push_back(in[i]);
+                 BackwardOptions o;
+                 o.retain_graph = o.create_graph = true;
+                 o.accumulate = false;
+                 o.allow_unused = true;
+                 const TensorList found = run_backward(roots, weights, wanted, o);
+                 TensorList out(in.size());
+                 for (size_t i = 0, k = 0; i < in.size(); ++i)
+                   if (needed[i]) out[i] = found[k++];
+                 return out;
+               })
       .finish();
   return ys;
 }
 
-std::tuple<Tensor, Tensor, Tensor> lstm(const Tensor& input, const TensorList& hx, const TensorList& params, bool has_biases, int64_t num_layers,
-                                        double dropout_p, bool train, bool bidirectional, bool batch_first) {
+std::tuple<Tensor, Tensor, Tensor> lstm(const Tensor& input, const TensorList& hx, const TensorList& params,
+                                        bool has_biases, int64_t num_layers, double dropout_p, bool train,
+                                        bool bidirectional, bool batch_first) {
   SC_CHECK(hx.size() == 2, "lstm expects two hidden states");
   SC_CHECK(input.dim() == 3, "lstm: input must be [steps, batch, features], but got ", input.sizes());
   const int64_t directions = bidirectional ? 2 : 1;
   const size_t per_layer = has_biases ? 4 : 2;
-  SC_CHECK(params.size() == static_cast<size_t>(num_layers * directions) * per_layer, "lstm: expected ", num_layers * directions * static_cast<int64_t>(per_layer),
-           " weights, but got ", params.size());
+  SC_CHECK(params.size() == static_cast<size_t>(num_layers * directions) * per_layer, "lstm: expected ",
+           num_layers * directions * static_cast<int64_t>(per_layer), " weights, but got ", params.size());
   Tensor x = batch_first ? transpose(input, 0, 1) : input;
   const Tensor &h0 = hx[0], &c0 = hx[1];
   for (const Tensor* h : {&h0, &c0})
-    SC_CHECK(h->dim() == 3 && h->size(0) == num_layers * directions && h->size(1) == x.size(1), "Expected hidden size (", num_layers * directions, ", ",
-             x.size(1), ", ", params[1].size(1), "), got ", h->sizes());
+    SC_CHECK(h->dim() == 3 && h->size(0) == num_layers * directions && h->size(1) == x.size(1),
+             "Expected hidden size (", num_layers * directions, ", ", x.size(1), ", ", params[1].size(1),
+             "), got ", h->sizes());
   for (const Tensor& w : params) {
-    SC_CHECK(w.dtype() == input.dtype(), "lstm: input has dtype ", scalar_type_name(input.dtype()), ", but a weight has ", scalar_type_name(w.dtype()));
-    SC_CHECK(w.device() == input.device(), "Input and parameter tensors are not at the same device, found input tensor at ", device_name(input.device()),
-             " and parameter tensor at ", device_name(w.device()));
+    SC_CHECK(w.dtype() == input.dtype(), "lstm: input has dtype ", scalar_type_name(input.dtype()),
+             ", but a weight has ", scalar_type_name(w.dtype()));
+    SC_CHECK(w.device() == input.device(),
+             "Input and parameter tensors are not at the same device, found input tensor at ",
+             device_name(input.device()), " and parameter tensor at ", device_name(w.device()));
   }
   TensorList hs, cs;
   for (int64_t layer = 0; layer < num_layers; ++layer) {
@@ -224,8 +241,10 @@ std::tuple<Tensor, Tensor, Tensor> lstm(const Tensor& input, const TensorList& h
     for (int64_t d = 0; d < directions; ++d) {
       const int64_t k = layer * directions + d;
       const Tensor* p = &params[static_cast<size_t>(k) * per_layer];
-      SC_CHECK(p[0].size(1) == x.size(2), "input.size(-1) must be equal to input_size. Expected ", p[0].size(1), ", got ", x.size(2));
-      const TensorList r = lstm_layer(x, select(h0, 0, k), select(c0, 0, k), p[0], p[1], has_biases ? p[2] : Tensor(), has_biases ? p[3] : Tensor(), d == 1);
+      SC_CHECK(p[0].size(1) == x.size(2), "input.size(-1) must be equal to input_size. Expected ",
+               p[0].size(1), ", got ", x.size(2));
+      const TensorList r = lstm_layer(x, select(h0, 0, k), select(c0, 0, k), p[0], p[1],
+                                      has_biases ? p[2] : Tensor(), has_biases ? p[3] : Tensor(), d == 1);
       outputs.push_back(r[0]);
       hs.push_back(r[1]);
       cs.push_back(r[2]);
@@ -237,7 +256,8 @@ std::tuple<Tensor, Tensor, Tensor> lstm(const Tensor& input, const TensorList& h
 }
 }  // namespace
 
-OP("lstm(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool "
+OP("lstm(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool "
+   "train, bool bidirectional, bool "
    "batch_first) -> (Tensor, Tensor, Tensor)",
    lstm, kFunction,
    R"(A multi-layer LSTM over a sequence: `[output, h_n, c_n]`. `nn.LSTM` is its module.
