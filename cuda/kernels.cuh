@@ -10,6 +10,8 @@ ScElementwiseKernels elementwise_kernels();
 ScReduceKernels reduce_kernels();
 ScMatmulKernels matmul_kernels();
 ScConvKernels conv_kernels();
+ScScanKernels scan_kernels();
+ScRnnKernels rnn_kernels();
 ScIndexKernels index_kernels();
 ScSortKernels sort_kernels();
 ScRandomKernels random_kernels();
@@ -20,6 +22,8 @@ inline void add_kernels(ScBackend* b) {
   b->reduce = reduce_kernels();
   b->matmul = matmul_kernels();
   b->conv = conv_kernels();
+  b->scan = scan_kernels();
+  b->rnn = rnn_kernels();
   b->index = index_kernels();
   b->sort = sort_kernels();
   b->random = random_kernels();

@@ -284,6 +284,8 @@ ScBackend make_backend() {
   SC_FAKE(reduce.reduce);
   SC_FAKE(scan.scan);
   SC_FAKE(matmul.matmul);
+  SC_FAKE(rnn.lstm_forward);
+  SC_FAKE(rnn.lstm_backward);
   SC_FAKE(conv.forward);
   SC_FAKE(conv.backward_data);
   SC_FAKE(conv.backward_weights);
