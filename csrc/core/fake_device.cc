@@ -283,6 +283,8 @@ ScBackend make_backend() {
   SC_FAKE(elementwise.range);
   SC_FAKE(reduce.reduce);
   SC_FAKE(scan.scan);
+  SC_FAKE(softmax.forward);
+  SC_FAKE(softmax.backward);
   SC_FAKE(matmul.matmul);
   SC_FAKE(rnn.lstm_forward);
   SC_FAKE(rnn.lstm_backward);

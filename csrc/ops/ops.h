@@ -69,6 +69,10 @@ Tensor cumsum(const Tensor& self, int64_t dim, const std::optional<DType>& dtype
 Tensor cumprod(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
 Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim);
 
+// ---- softmax.cc ----
+Tensor softmax(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
+Tensor log_softmax(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
+
 // ---- conversion.cc ----
 Tensor clone(const Tensor& self, const std::optional<MemoryFormat>& memory_format = {});
 Tensor contiguous(const Tensor& self, MemoryFormat memory_format = MemoryFormat::kContiguous);

@@ -37,7 +37,8 @@ DType scanned_dtype(const char* name, const Tensor& self, const std::optional<DT
     SC_CHECK(!dtype || *dtype == self.dtype(), "Bad in-place call: input tensor dtype ",
              cpp_name(self.dtype()), " and output tensor dtype ", cpp_name(*dtype), " should match");
     // A single element is its own running result, of any dtype.
-    SC_CHECK(self.dtype() != DType::kBool || self.dim() == 0 || self.numel() == 0, "\"", name, "_out_cpu\" not implemented for 'Bool'");
+    SC_CHECK(self.dtype() != DType::kBool || self.dim() == 0 || self.numel() == 0, "\"", name,
+             "_out_cpu\" not implemented for 'Bool'");
     return self.dtype();
   }
   return accumulated_dtype(self, dtype);
