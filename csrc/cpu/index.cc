@@ -268,47 +268,84 @@ int32_t put_rows_kernel(int32_t mode, const ScIndexRows* a) {
 }
 
 // ---- gather and scatter along a dimension ----
-// Lines along `dim` are independent of each other: threads share them out.
+// Two nested loops run in the memory's order: along `dim` outside and along the last dimension inside (where
+// `dim` is the last one, along `dim` alone). The other dimensions are walked. Threads share out the walk and
+// blocks of the inner loop, never `dim` itself: places of different lines are different, so that nothing is
+// written by two of them.
 struct Lines {
+  struct Steps {
+    int64_t other = 0, self = 0, index = 0;
+  };
   Walk<3> walk;  // other (out or src), self, index
-  int64_t count, length, other_step, self_step, index_step, self_size;
+  int64_t count, length, width = 1, self_step, self_size;
+  Steps along, across;  // `dim`; the inner loop
 
   Lines(const ScTensor& other, const ScTensor& self, const ScTensor& index, int32_t dim) {
-    for (int32_t d = 0; d < index.ndim; ++d) {
-      if (d != dim) walk.add_dim(index.sizes[d], {other.strides[d], self.strides[d], index.strides[d]});
-    }
+    const int32_t last = index.ndim - 1;
+    for (int32_t d = 0; d < index.ndim; ++d)
+      if (d != dim && d != last)
+        walk.add_dim(index.sizes[d], {other.strides[d], self.strides[d], index.strides[d]});
     count = walk.count();
     length = index.sizes[dim];
-    other_step = other.strides[dim];
+    along = {other.strides[dim], 0, index.strides[dim]};
+    if (dim != last) {
+      width = index.sizes[last];
+      across = {other.strides[last], self.strides[last], index.strides[last]};
+    }
     self_step = self.strides[dim];
-    index_step = index.strides[dim];
     self_size = self.sizes[dim];
+  }
+  int64_t numel() const { return count * length * width; }
+
+  // Calls body(other, self, index) with the offsets of each line and the range of the inner loop.
+  template <class Body>
+  void each(const Body& body) const {
+    const int64_t block = std::max<int64_t>(1, std::min(width, std::max<int64_t>(64, kGrain / length)));
+    const int64_t blocks = (width + block - 1) / block;
+    parallel_for(0, count * blocks, std::max<int64_t>(1, kGrain / (length * block)),
+                 [&](int64_t from, int64_t to) {
+                   Walk<3> at = walk;
+                   for (int64_t unit = from; unit < to; ++unit) {
+                     if (unit == from || unit % blocks == 0) at.seek(unit / blocks);
+                     const int64_t first = unit % blocks * block;
+                     if (!body(at.offset, first, std::min(first + block, width))) return;
+                   }
+                 });
   }
 };
 
 int32_t gather_kernel(const ScTensor* out, const ScTensor* self, const ScTensor* index, int32_t dim,
                       int64_t* bad_index) {
-  const Lines lines(*out, *self, *index, dim);
-  if (lines.count * lines.length == 0) return SC_OK;
-  const int64_t* at = static_cast<const int64_t*>(index->data);
+  const Lines l(*out, *self, *index, dim);
+  if (l.numel() == 0) return SC_OK;
+  const int64_t* indices = static_cast<const int64_t*>(index->data);
   BadIndex bad;
   by_size(out->dtype, [&](auto zero) -> int32_t {
     using T = decltype(zero);
-    T* dst = static_cast<T*>(out->data);
-    const T* src = static_cast<const T*>(self->data);
-    parallel_for(0, lines.count, std::max<int64_t>(1, kGrain / lines.length), [&](int64_t from, int64_t to) {
-      Walk<3> walk = lines.walk;
-      walk.seek(from);
-      for (int64_t l = from; l < to; ++l, walk.next()) {
-        T* d = dst + walk.offset[0];
-        const T* s = src + walk.offset[1];
-        const int64_t* x = at + walk.offset[2];
-        for (int64_t i = 0; i < lines.length; ++i) {
-          const int64_t k = x[i * lines.index_step];
-          if (k < 0 || k >= lines.self_size) return bad.note(k, 0);
-          d[i * lines.other_step] = s[k * lines.self_step];
+    T* out_data = static_cast<T*>(out->data);
+    const T* self_data = static_cast<const T*>(self->data);
+    l.each([&](const int64_t* offset, int64_t first, int64_t last) {
+      auto line = [&](T* d, const T* s, const int64_t* x, int64_t n, Lines::Steps step) {
+        for (int64_t i = 0; i < n; ++i) {
+          const int64_t k = x[i * step.index];
+          if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(l.self_size)) {
+            bad.note(k, 0);
+            return false;
+          }
+          d[i * step.other] = s[k * l.self_step + i * step.self];
         }
+        return true;
+      };
+      T* d = out_data + offset[0];
+      const T* s = self_data + offset[1];
+      const int64_t* x = indices + offset[2];
+      if (l.width == 1) return line(d, s, x, l.length, l.along);
+      for (int64_t i = 0; i < l.length; ++i) {
+        if (!line(d + i * l.along.other + first * l.across.other, s + first * l.across.self,
+                  x + i * l.along.index + first * l.across.index, last - first, l.across))
+          return false;
       }
+      return true;
     });
     return SC_OK;
   });
@@ -318,41 +355,49 @@ int32_t gather_kernel(const ScTensor* out, const ScTensor* self, const ScTensor*
 }
 
 template <class Mode, class T>
-void scatter(const ScTensor& self, const ScTensor& index, const ScTensor& src, const Lines& lines) {
-  T* dst = static_cast<T*>(self.data);
-  const T* from_src = static_cast<const T*>(src.data);
-  const int64_t* at = static_cast<const int64_t*>(index.data);
-  parallel_for(0, lines.count, std::max<int64_t>(1, kGrain / lines.length), [&](int64_t from, int64_t to) {
-    Walk<3> walk = lines.walk;
-    walk.seek(from);
-    for (int64_t l = from; l < to; ++l, walk.next()) {
-      const T* s = from_src + walk.offset[0];
-      T* d = dst + walk.offset[1];
-      const int64_t* x = at + walk.offset[2];
-      for (int64_t i = 0; i < lines.length; ++i) {
-        T& place = d[x[i * lines.index_step] * lines.self_step];
-        place = Mode::run(place, s[i * lines.other_step]);
+void scatter(const ScTensor& self, const ScTensor& index, const ScTensor& src, const Lines& l) {
+  T* self_data = static_cast<T*>(self.data);
+  const T* src_data = static_cast<const T*>(src.data);
+  const int64_t* indices = static_cast<const int64_t*>(index.data);
+  l.each([&](const int64_t* offset, int64_t first, int64_t last) {
+    auto line = [&](const T* s, T* d, const int64_t* x, int64_t n, Lines::Steps step) {
+      for (int64_t i = 0; i < n; ++i) {
+        T& place = d[x[i * step.index] * l.self_step + i * step.self];
+        place = Mode::run(place, s[i * step.other]);
       }
+    };
+    const T* s = src_data + offset[0];
+    T* d = self_data + offset[1];
+    const int64_t* x = indices + offset[2];
+    if (l.width == 1) {
+      line(s, d, x, l.length, l.along);
+      return true;
     }
+    for (int64_t i = 0; i < l.length; ++i)
+      line(s + i * l.along.other + first * l.across.other, d + first * l.across.self,
+           x + i * l.along.index + first * l.across.index, last - first, l.across);
+    return true;
   });
 }
 
 int32_t scatter_kernel(int32_t mode, const ScTensor* self, const ScTensor* index, const ScTensor* src,
                        int32_t dim, int64_t* bad_index) {
-  const Lines lines(*src, *self, *index, dim);
-  if (lines.count * lines.length == 0) return SC_OK;
+  const Lines l(*src, *self, *index, dim);
+  if (l.numel() == 0) return SC_OK;
   // All indices are checked before anything is written.
-  const int64_t* at = static_cast<const int64_t*>(index->data);
+  const int64_t* indices = static_cast<const int64_t*>(index->data);
   BadIndex bad;
-  parallel_for(0, lines.count, std::max<int64_t>(1, kGrain / lines.length), [&](int64_t from, int64_t to) {
-    Walk<3> walk = lines.walk;
-    walk.seek(from);
-    for (int64_t l = from; l < to; ++l, walk.next()) {
-      for (int64_t i = 0; i < lines.length; ++i) {
-        const int64_t k = at[walk.offset[2] + i * lines.index_step];
-        if (k < 0 || k >= lines.self_size) return bad.note(k, 0);
+  l.each([&](const int64_t* offset, int64_t first, int64_t last) {
+    for (int64_t i = 0; i < l.length; ++i) {
+      const int64_t* x = indices + offset[2] + i * l.along.index;
+      for (int64_t j = first; j < last; ++j) {
+        const int64_t k = x[j * l.across.index];
+        if (static_cast<uint64_t>(k) < static_cast<uint64_t>(l.self_size)) continue;
+        bad.note(k, 0);
+        return false;
       }
     }
+    return true;
   });
   if (bad.any()) {
     *bad_index = bad.value();
@@ -360,7 +405,7 @@ int32_t scatter_kernel(int32_t mode, const ScTensor* self, const ScTensor* index
   }
   return by_mode(mode, [&](auto combine) {
     return by_dtype(self->dtype, [&](auto zero) -> int32_t {
-      scatter<decltype(combine), decltype(zero)>(*self, *index, *src, lines);
+      scatter<decltype(combine), decltype(zero)>(*self, *index, *src, l);
       return SC_OK;
     });
   });
@@ -375,17 +420,32 @@ int32_t nonzero_kernel(const ScTensor* self, int64_t* count, int64_t* out) {
     const T* data = static_cast<const T*>(self->data);
     if (!out) {
       int64_t found = 0;
-      for (int64_t i = 0; i < numel; ++i) found += data[i] != T(0);
+      for (int64_t i = 0; i < numel; ++i) found += data[i] != T(0) ? 1 : 0;
       *count = found;
       return SC_OK;
     }
-    int64_t at[SC_MAX_DIMS] = {}, found = 0;
-    for (int64_t i = 0; i < numel; ++i) {
-      if (data[i] != T(0)) {
-        for (int32_t d = 0; d < self->ndim; ++d) *out++ = at[d];
+    int64_t found = 0;
+    if (self->ndim == 1) {
+      // Written at every step and kept where it counts: no branch to mispredict. The last write may be one
+      // too far.
+      const int64_t total = *count;
+      for (int64_t i = 0; found < total; ++i) {
+        out[found] = i;
+        found += data[i] != T(0) ? 1 : 0;
+      }
+      return SC_OK;
+    }
+    const int32_t last = self->ndim - 1;
+    const int64_t width = last >= 0 ? self->sizes[last] : 1;
+    int64_t at[SC_MAX_DIMS] = {};
+    for (int64_t row = 0; row < numel; row += width) {
+      for (int64_t j = 0; j < width; ++j) {
+        if (data[row + j] == T(0)) continue;
+        for (int32_t d = 0; d < last; ++d) *out++ = at[d];
+        if (last >= 0) *out++ = j;
         ++found;
       }
-      for (int32_t d = self->ndim - 1; d >= 0; --d) {
+      for (int32_t d = last - 1; d >= 0; --d) {
         if (++at[d] < self->sizes[d]) break;
         at[d] = 0;
       }
