@@ -1,40 +1,15 @@
 // Convolution. With one group: windows unrolled into columns, then matrix products. With several: a thread
 // per result.
-#include "elementwise.cuh"
+#include "block.cuh"
 #include "kernels.cuh"
 #include "matmul.cuh"
+#include "planes.cuh"
 
 namespace sconce {
 namespace cuda {
 namespace {
 
 // ---- one thread per result: any number of groups ----
-
-struct Place {
-  int64_t n, c, h, w;
-};
-// Neighbouring threads take neighbouring elements of the memory order: channels fastest, or width.
-SC_HD Place place_of(int64_t i, int64_t channels, int64_t height, int64_t width, bool channels_fastest) {
-  Place p;
-  if (channels_fastest) {
-    p.c = i % channels;
-    i /= channels;
-  }
-  p.w = i % width;
-  i /= width;
-  p.h = i % height;
-  i /= height;
-  if (channels_fastest) {
-    p.n = i;
-  } else {
-    p.c = i % channels;
-    p.n = i / channels;
-  }
-  return p;
-}
-SC_HD int64_t offset_of(const int64_t* strides, int64_t n, int64_t c, int64_t h, int64_t w) {
-  return n * strides[0] + c * strides[1] + h * strides[2] + w * strides[3];
-}
 
 template <class C>
 struct DirectForward {
@@ -62,14 +37,6 @@ struct DirectForward {
     y.store(offset_of(a.y_strides, p.n, p.c, p.h, p.w), sum);
   }
 };
-
-// The output row that a tap reads input row `at` from, or -1.
-SC_HD int64_t source_of(int64_t at, int64_t tap, int64_t stride, int64_t dilation, int64_t padding,
-                        int64_t out) {
-  const int64_t t = at + padding - tap * dilation;
-  if (t < 0 || t % stride != 0) return -1;
-  return t / stride < out ? t / stride : -1;
-}
 
 template <class C>
 struct DirectBackwardData {
@@ -100,28 +67,20 @@ struct DirectBackwardData {
 };
 
 // A block per weight: its threads share the images and places, a tree adds their parts.
-constexpr int kBlock = 256, kHalvings = 8;
-struct NoLocals {};
 template <class C>
 struct Sums {
-  C of[kBlock];
+  C of[kBlockThreads];
 };
 template <class C>
-SC_HD void halve(int phase, int thread, C* sums) {
-  const int half = kBlock >> (phase + 1);
-  if (thread < half) sums[thread] += sums[thread + half];
-}
-
-template <class C>
 struct DirectBackwardWeights {
-  static constexpr int kThreads = kBlock;
+  static constexpr int kThreads = kBlockThreads;
   using Shared = Sums<C>;
   using Thread = NoLocals;
   ScConv a;
   Wide<C> x, w, y;
   explicit DirectBackwardWeights(const ScConv& c) : a(c), x(c.x, c.dtype), w(c.w, c.dtype), y(c.y, c.dtype) {}
   int64_t results() const { return a.out_channels * (a.in_channels / a.groups) * a.kernel[0] * a.kernel[1]; }
-  SC_HD int phases() const { return kHalvings + 2; }
+  SC_HD int phases() const { return kBlockHalvings + 2; }
   SC_HD void run(int phase, int64_t block, int thread, Thread&, Shared& s) const {
     const int64_t per_group = a.in_channels / a.groups;
     const Place p =
@@ -139,8 +98,8 @@ struct DirectBackwardWeights {
                x.load(offset_of(a.x_strides, n, channel, ih, iw));
       }
       s.of[thread] = sum;
-    } else if (phase <= kHalvings) {
-      halve(phase - 1, thread, s.of);
+    } else if (phase <= kBlockHalvings) {
+      halve_sum(phase - 1, thread, s.of);
     } else if (thread == 0) {
       w.store(offset_of(a.w_strides, p.n, p.c, p.h, p.w), s.of[0]);
     }
@@ -149,13 +108,13 @@ struct DirectBackwardWeights {
 
 template <class C>
 struct BiasGradient {
-  static constexpr int kThreads = kBlock;
+  static constexpr int kThreads = kBlockThreads;
   using Shared = Sums<C>;
   using Thread = NoLocals;
   ScConv a;
   Wide<C> y, bias;
   explicit BiasGradient(const ScConv& c) : a(c), y(c.y, c.dtype), bias(c.bias, c.dtype) {}
-  SC_HD int phases() const { return kHalvings + 2; }
+  SC_HD int phases() const { return kBlockHalvings + 2; }
   SC_HD void run(int phase, int64_t channel, int thread, Thread&, Shared& s) const {
     if (phase == 0) {
       const int64_t places = a.out[0] * a.out[1];
@@ -165,8 +124,8 @@ struct BiasGradient {
         sum += y.load(offset_of(a.y_strides, i / places, channel, at / a.out[1], at % a.out[1]));
       }
       s.of[thread] = sum;
-    } else if (phase <= kHalvings) {
-      halve(phase - 1, thread, s.of);
+    } else if (phase <= kBlockHalvings) {
+      halve_sum(phase - 1, thread, s.of);
     } else if (thread == 0) {
       bias.store(channel, s.of[0]);
     }

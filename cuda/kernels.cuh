@@ -10,6 +10,7 @@ ScElementwiseKernels elementwise_kernels();
 ScReduceKernels reduce_kernels();
 ScMatmulKernels matmul_kernels();
 ScConvKernels conv_kernels();
+ScPoolKernels pool_kernels();
 ScScanKernels scan_kernels();
 ScRnnKernels rnn_kernels();
 ScIndexKernels index_kernels();
@@ -22,6 +23,7 @@ inline void add_kernels(ScBackend* b) {
   b->reduce = reduce_kernels();
   b->matmul = matmul_kernels();
   b->conv = conv_kernels();
+  b->pool = pool_kernels();
   b->scan = scan_kernels();
   b->rnn = rnn_kernels();
   b->index = index_kernels();
