@@ -444,6 +444,9 @@ LOADERS = {
     "replacement": lambda: data.DataLoader(TEN, batch_size=16, sampler=data.RandomSampler(TEN, replacement=True, num_samples=40)),
     "rounds": lambda: data.DataLoader(TEN, batch_size=16, sampler=data.RandomSampler(TEN, num_samples=25)),
     "subset": lambda: data.DataLoader(TEN, batch_size=2, sampler=data.SubsetRandomSampler([1, 3, 5, 7, 9])),
+    "subset generator": lambda: data.DataLoader(TEN, batch_size=2, sampler=data.SubsetRandomSampler([1, 3, 5], generator=own_generator(3))),
+    "weighted": lambda: data.DataLoader(TEN, batch_size=4, sampler=data.WeightedRandomSampler([0.1, 0.9, 0.4, 0.7, 3.0, 0.6], 8)),
+    "weighted once": lambda: data.DataLoader(TEN, batch_size=4, sampler=data.WeightedRandomSampler([0.1, 0.9, 0.4, 0.7, 3.0, 0.6], 4, replacement=False)),
     "batch_sampler": lambda: data.DataLoader(TEN, batch_sampler=data.BatchSampler(data.SequentialSampler(TEN), 3, True)),
 }
 

@@ -1,3 +1,48 @@
-/** `torch.nn.functional`: the operators that the registry places there. */
+/** `torch.nn.functional`: the operators that the registry places there, and what they are made into. */
+
+import { type Args, bind, is_plain_object } from '../args';
+import * as ops from '../ops';
+import type { Tensor } from '../tensor';
 
 export * from '../generated/functional';
+
+interface MaxPoolOptions {
+  stride?: number | number[];
+  padding?: number | number[];
+  dilation?: number | number[];
+  ceil_mode?: boolean;
+}
+
+type MaxPoolArgs = Args<
+  [],
+  [stride: number | number[], padding: number | number[], dilation: number | number[], ceil_mode: boolean],
+  MaxPoolOptions & { return_indices?: false }
+>;
+
+interface MaxPool {
+  (input: Tensor, kernel_size: number | number[], ...rest: MaxPoolArgs): Tensor;
+  (
+    input: Tensor,
+    kernel_size: number | number[],
+    options: MaxPoolOptions & { return_indices: true },
+  ): [values: Tensor, indices: Tensor];
+}
+
+/** The operator's rows for the values alone and with their indices, as the one function that PyTorch has. */
+function max_pool(callee: string, values: unknown, with_indices: unknown): MaxPool {
+  type Operator = (...args: unknown[]) => unknown;
+  const pool = (...args: unknown[]): unknown => {
+    const options = args.at(-1);
+    if (!is_plain_object(options) || !('return_indices' in options)) return (values as Operator)(...args);
+    const { return_indices, ...rest } = options;
+    bind(callee, { return_indices: false }, [{ return_indices }]);
+    return ((return_indices === true ? with_indices : values) as Operator)(...args.slice(0, -1), rest);
+  };
+  return pool as MaxPool;
+}
+
+/** Maxima over windows of `[N, C, L]` or `[C, L]`; with `return_indices`, `[values, indices]`. */
+export const max_pool1d = max_pool('max_pool1d', ops.max_pool1d, ops.max_pool1d_with_indices);
+
+/** Maxima over windows of `[N, C, H, W]` or `[C, H, W]`; with `return_indices`, `[values, indices]`. */
+export const max_pool2d = max_pool('max_pool2d', ops.max_pool2d, ops.max_pool2d_with_indices);

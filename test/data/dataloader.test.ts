@@ -30,6 +30,21 @@ const loaders: Record<string, () => utils.data.DataLoader<number, Tensor>> = {
       batch_size: 2,
       sampler: new data.SubsetRandomSampler([1, 3, 5, 7, 9]),
     }),
+  'subset generator': () =>
+    new DataLoader<number, Tensor>(TEN, {
+      batch_size: 2,
+      sampler: new data.SubsetRandomSampler([1, 3, 5], { generator: generator(3) }),
+    }),
+  weighted: () =>
+    new DataLoader<number, Tensor>(TEN, {
+      batch_size: 4,
+      sampler: new data.WeightedRandomSampler([0.1, 0.9, 0.4, 0.7, 3, 0.6], 8),
+    }),
+  'weighted once': () =>
+    new DataLoader<number, Tensor>(TEN, {
+      batch_size: 4,
+      sampler: new data.WeightedRandomSampler([0.1, 0.9, 0.4, 0.7, 3, 0.6], 4, { replacement: false }),
+    }),
   batch_sampler: () =>
     new DataLoader<number, Tensor>(TEN, {
       batch_sampler: new data.BatchSampler(new data.SequentialSampler(TEN), 3, true),

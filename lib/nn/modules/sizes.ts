@@ -2,8 +2,8 @@
 
 import type { DeviceLike } from '../../types';
 import type { DType } from '../../dtype';
-export type Size1 = number | readonly [number] | readonly number[];
-export type Size2 = number | readonly [number, number] | readonly number[];
+export type Size1 = number | number[];
+export type Size2 = number | number[];
 
 export function single(size: Size1): number[] {
   return typeof size === 'number' ? [size] : [...size];

@@ -12,4 +12,11 @@ export {
   Subset,
   TensorDataset,
 } from './dataset';
-export { BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler } from './sampler';
+export {
+  BatchSampler,
+  RandomSampler,
+  Sampler,
+  SequentialSampler,
+  SubsetRandomSampler,
+  WeightedRandomSampler,
+} from './sampler';

@@ -1,7 +1,9 @@
 import { type Args, bind, required } from '../../args';
+import { as_tensor } from '../../creation';
 import * as ops from '../../ops';
-import { repr } from '../../pyformat';
+import { repr, repr_tuple } from '../../pyformat';
 import { Generator as RandomGenerator } from '../../random';
+import { Tensor } from '../../tensor';
 
 interface Sized {
   readonly length: number;
@@ -107,13 +109,18 @@ export function draw_seed(generator: RandomGenerator | null): number | bigint {
   return ops.empty([], { dtype: 'int64' }).random_({ generator }).item();
 }
 
+type GeneratorArgs = Args<[], [generator: RandomGenerator | null], { generator?: RandomGenerator | null }>;
+
 /** The given indices in random order. */
 export class SubsetRandomSampler extends Sampler {
-  constructor(
-    readonly indices: readonly number[],
-    readonly generator: RandomGenerator | null = null,
-  ) {
+  readonly indices: readonly number[];
+  readonly generator: RandomGenerator | null;
+
+  constructor(indices: readonly number[], ...rest: GeneratorArgs) {
     super();
+    this.indices = indices;
+    const none = { generator: null as RandomGenerator | null };
+    this.generator = bind('SubsetRandomSampler.__init__', none, rest).generator;
   }
 
   *[Symbol.iterator](): Generator<number> {
@@ -123,6 +130,53 @@ export class SubsetRandomSampler extends Sampler {
 
   get length(): number {
     return this.indices.length;
+  }
+}
+
+/** `num_samples` indices, each as likely as its weight says. */
+export class WeightedRandomSampler extends Sampler {
+  readonly weights: Tensor; // [N], float64
+  readonly num_samples: number;
+  readonly replacement: boolean;
+  readonly generator: RandomGenerator | null;
+
+  constructor(
+    weights: Tensor | readonly number[],
+    num_samples: number,
+    ...rest: Args<
+      [],
+      [replacement: boolean, generator: RandomGenerator | null],
+      { replacement?: boolean; generator?: RandomGenerator | null }
+    >
+  ) {
+    super();
+    const p = bind(
+      'WeightedRandomSampler.__init__',
+      { replacement: true, generator: null as RandomGenerator | null },
+      rest,
+    );
+    require_positive('num_samples', num_samples);
+    if (typeof p.replacement !== 'boolean') {
+      throw new Error(`replacement should be a boolean value, but got replacement=${repr(p.replacement)}`);
+    }
+    this.weights = as_tensor(weights instanceof Tensor ? weights : [...weights], { dtype: 'float64' });
+    if (this.weights.dim() !== 1) {
+      throw new Error(
+        `weights should be a 1d sequence but given weights have shape ${repr_tuple(this.weights.shape)}`,
+      );
+    }
+    this.num_samples = num_samples;
+    this.replacement = p.replacement;
+    this.generator = p.generator;
+  }
+
+  *[Symbol.iterator](): Generator<number> {
+    const { weights, num_samples, replacement, generator } = this;
+    yield* ops.multinomial(weights, num_samples, replacement, { generator }).tolist() as number[];
+  }
+
+  get length(): number {
+    return this.num_samples;
   }
 }
 
