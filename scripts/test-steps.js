@@ -170,6 +170,30 @@ module.exports = [
     },
   },
   {
+    name: 'cuda-host',
+    about: 'the bodies of the CUDA kernels, compiled for the host: operator tests on the fake device',
+    run: async (ci) => {
+      const dir = 'build-cuda-host';
+      await mustRun('cmake', [
+        ...['-S', root, '-B', path.join(root, dir), '-G', 'Ninja', '-DSCONCE_CUDA=OFF'],
+        ...['-DSCONCE_CUDA_HOST_RUN=ON', '-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'],
+      ]);
+      const targets = ['sconce_cuda_host', 'sconce_test_cublas'];
+      await mustRun('cmake', ['--build', dir, '--parallel', jobs, '--target', ...targets]);
+      const library = (name) => path.join(root, dir, 'host_run', `lib${name}.so`);
+      const kernels = { SCONCE_FAKE_KERNELS: library('sconce_cuda_host') };
+      // The samples of dropout2d hold the CPU's random numbers; CUDA's stream is its own.
+      const onDevice = ['-t', '^(?!.*dropout2d).*on another device'];
+      return sum(
+        await jest(ci, 'cuda-host', ['test/ops', ...onDevice], { env: { ...kernels, SCONCE_CUBLAS: 'off' } }),
+        await jest(ci, 'cuda-host-device', ['test/device'], { env: kernels }),
+        await jest(ci, 'cuda-host-cublas', ['test/ops/matmul', 'test/ops/conv', ...onDevice], {
+          env: { ...kernels, SCONCE_CUBLAS: library('sconce_test_cublas') },
+        }),
+      );
+    },
+  },
+  {
     name: 'asan',
     about: 'AddressSanitizer and UndefinedBehaviorSanitizer: C++ tests and operator tests',
     run: async (ci) => {
