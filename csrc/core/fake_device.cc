@@ -286,6 +286,12 @@ ScBackend make_backend() {
   SC_FAKE(softmax.forward);
   SC_FAKE(softmax.backward);
   SC_FAKE(matmul.matmul);
+  SC_FAKE(norm.channel_stats);
+  SC_FAKE(norm.channel_affine);
+  SC_FAKE(norm.channel_grad_sums);
+  SC_FAKE(norm.channel_affine2);
+  SC_FAKE(norm.layer_norm);
+  SC_FAKE(norm.layer_norm_backward);
   SC_FAKE(rnn.lstm_forward);
   SC_FAKE(rnn.lstm_backward);
   SC_FAKE(conv.forward);
