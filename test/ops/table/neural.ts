@@ -57,18 +57,18 @@ const unknown_reduction = kwcall([t([2], { ...f32, ...unit }), t([2], { ...f32, 
 export const loss: Row[] = [
   row('mse_loss', pairs(), { python: 'F.mse_loss', errors: [unknown_reduction] }),
   row('l1_loss', pairs(), { python: 'F.l1_loss', errors: [unknown_reduction] }),
-  row('smooth_l1_loss', [...pairs(), kwcall([t([2, 3]), t([2, 3])], { beta: 0.5 })], {
+  row('smooth_l1_loss', [...pairs(), kwcall([t([2, 3]), t([2, 3])], { beta: 0.3 })], {
     python: 'F.smooth_l1_loss',
     errors: [kwcall([t([2], f32), t([2], f32)], { beta: -1 })],
   }),
-  row('huber_loss', [...pairs(), kwcall([t([2, 3]), t([2, 3])], { delta: 0.5 })], {
+  row('huber_loss', [...pairs(), kwcall([t([2, 3]), t([2, 3])], { delta: 0.3 })], {
     python: 'F.huber_loss',
     errors: [kwcall([t([2], f32), t([2], f32)], { delta: 0 })],
   }),
   row(
     'kl_div',
     [
-      ...pairs(),
+      ...pairs({}, unit),
       kwcall([t([2, 3]), t([2, 3], unit)], { reduction: 'batchmean' }),
       kwcall([t([2, 3]), t([2, 3])], { log_target: true }),
     ],
