@@ -17,25 +17,6 @@ constexpr int64_t kLongRow = 48;  // shorter rows are gathered into blocks over 
 thread_local const char* g_last_error = "";
 const char* last_error() { return g_last_error; }
 
-template <class T>
-void copy_strided(char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n) {
-  auto* d = reinterpret_cast<T*>(dst);
-  auto* s = reinterpret_cast<const T*>(src);
-  for (int64_t i = 0; i < n; ++i) d[i * dst_step] = s[i * src_step];
-}
-void copy_elements(int64_t size, char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n) {
-  switch (size) {
-    case 1:
-      return copy_strided<uint8_t>(dst, dst_step, src, src_step, n);
-    case 2:
-      return copy_strided<uint16_t>(dst, dst_step, src, src_step, n);
-    case 4:
-      return copy_strided<uint32_t>(dst, dst_step, src, src_step, n);
-    default:
-      return copy_strided<uint64_t>(dst, dst_step, src, src_step, n);
-  }
-}
-
 // A place in the iteration space.
 struct Place {
   int64_t index[SC_MAX_DIMS];
@@ -65,22 +46,46 @@ struct Place {
 };
 
 // Copies n elements of operand k, from `at` on, between its memory and a contiguous block.
-void exchange(const ScIter* it, int k, Place at, int64_t n, int64_t size, char* block, bool gather) {
-  char* memory = static_cast<char*>(it->data[k]);
-  const int64_t inner = it->strides[k][it->ndim - 1];
+template <class T, bool gather>
+void exchange_typed(const ScIter* it, int k, Place at, int64_t n, T* block) {
+  const int last = it->ndim - 1;
+  const int64_t inner = it->strides[k][last], row = it->shape[last];
+  T* x = static_cast<T*>(it->data[k]) + at.offset(it, k);
   while (n > 0) {
-    const int64_t m = std::min(n, at.left_in_row(it));
-    char* here = memory + at.offset(it, k) * size;
-    if (gather)
-      copy_elements(size, block, 1, here, inner, m);
-    else
-      copy_elements(size, here, inner, block, 1, m);
-    block += m * size;
+    const int64_t m = std::min(n, row - at.index[last]);
+    for (int64_t i = 0; i < m; ++i) {
+      if constexpr (gather)
+        block[i] = x[i * inner];
+      else
+        x[i * inner] = block[i];
+    }
+    block += m;
     n -= m;
-    at.advance(it, m);
+    // On to the next row, keeping the pointer in step.
+    x += m * inner;
+    at.index[last] += m;
+    for (int d = last; at.index[d] == it->shape[d]; --d) {
+      x -= it->shape[d] * it->strides[k][d];
+      at.index[d] = 0;
+      if (d == 0) break;  // around to the start: a block may be longer than the space
+      x += it->strides[k][d - 1];
+      ++at.index[d - 1];
+    }
   }
 }
-
+template <bool gather>
+void exchange(const ScIter* it, int k, const Place& at, int64_t n, int64_t size, char* block) {
+  switch (size) {
+    case 1:
+      return exchange_typed<uint8_t, gather>(it, k, at, n, reinterpret_cast<uint8_t*>(block));
+    case 2:
+      return exchange_typed<uint16_t, gather>(it, k, at, n, reinterpret_cast<uint16_t*>(block));
+    case 4:
+      return exchange_typed<uint32_t, gather>(it, k, at, n, reinterpret_cast<uint32_t*>(block));
+    default:
+      return exchange_typed<uint64_t, gather>(it, k, at, n, reinterpret_cast<uint64_t*>(block));
+  }
+}
 void widen(int32_t dtype, const char* x, char* y, int64_t n) {
   auto* from = reinterpret_cast<const uint16_t*>(x);
   auto* to = reinterpret_cast<float*>(y);
@@ -107,15 +112,18 @@ class Walker {
       : it_(it), loop_(loop), p_(p), n_(it->noperands) {
     const int last = it->ndim - 1;
     by_rows_ = it->ndim == 1 || it->shape[last] >= kLongRow;
+    // Blocks of whole rows, so that an operand which is the same in each row is the same in each block.
+    block_size_ = by_rows_ ? kBlock : kBlock / it->shape[last] * it->shape[last];
     uint32_t free_constants = loop.constants;
     for (int k = 0; k < n_; ++k) {
       Operand& o = operand_[k];
       o.size = kSize[it->dtype[k]];
       o.narrow = compute_dtype(it->dtype[k]) != it->dtype[k];
-      bool constant = true, flat = true;
+      bool constant = true, flat = true, same_rows = true;
       int64_t expected = 1;
       for (int d = last; d >= 0; --d) {
         constant = constant && it->strides[k][d] == 0;
+        same_rows = same_rows && (d == last || it->strides[k][d] == 0);
         flat = flat && it->strides[k][d] == expected;
         expected *= it->shape[d];
       }
@@ -127,27 +135,27 @@ class Walker {
         o.step = 0;
         o.gather = false;
       }
-      o.once = k > 0 && constant;
+      o.once = k > 0 && (by_rows_ ? constant : same_rows);
+      o.filled = false;
       blocked_ = blocked_ || ((o.gather || o.narrow) && o.step == 1);
     }
   }
   void run(int64_t from, int64_t to) {
+    const int last = it_->ndim - 1;
     Place at(it_, from);
-    bool first = true;
     while (at.flat < to) {
       int64_t n = to - at.flat;
-      if (by_rows_) n = std::min(n, at.left_in_row(it_));
-      if (blocked_) n = std::min(n, kBlock);
+      if (by_rows_ || at.index[last] != 0) n = std::min(n, at.left_in_row(it_));
+      if (blocked_) n = std::min(n, block_size_);
       char* data[SC_MAX_OPERANDS];
       int64_t step[SC_MAX_OPERANDS];
       for (int k = 0; k < n_; ++k) {
         step[k] = operand_[k].step;
-        data[k] = k == 0 ? output(at) : input(k, at, n, first);
+        data[k] = k == 0 ? output(at) : input(k, at, n);
       }
       loop_.run(data, step, n, p_);
       finish(at, n);
       at.advance(it_, n);
-      first = false;
     }
   }
 
@@ -156,7 +164,8 @@ class Walker {
     int64_t size, step;
     bool narrow;  // 16-bit floating: the loop sees float
     bool gather;  // has gaps
-    bool once;    // one value in the whole space
+    bool once;    // its block is the same each time
+    bool filled;  // and has been made
   };
   char* memory(int k, const Place& at) const {
     return static_cast<char*>(it_->data[k]) + at.offset(it_, k) * operand_[k].size;
@@ -164,19 +173,20 @@ class Walker {
   char* output(const Place& at) {
     return operand_[0].narrow || operand_[0].gather ? block_[0] : memory(0, at);
   }
-  char* input(int k, const Place& at, int64_t n, bool first) {
-    const Operand& o = operand_[k];
+  char* input(int k, const Place& at, int64_t n) {
+    Operand& o = operand_[k];
     if (!o.gather && !o.narrow) return memory(k, at);
-    if (o.once && !first) return block_[k];
-    if (o.once) n = o.step == 0 ? 1 : kBlock;
     if (o.step == 0) n = 1;
+    // A first piece that starts inside a row is made for itself.
+    if (o.once && (by_rows_ || at.index[it_->ndim - 1] == 0)) {
+      if (o.filled) return block_[k];
+      o.filled = true;
+      if (o.step == 1) n = block_size_;
+    }
     const char* from = memory(k, at);
     if (o.gather) {
       char* to = o.narrow ? raw_ : block_[k];
-      if (o.once)
-        copy_elements(o.size, to, 1, from, 0, n);
-      else
-        exchange(it_, k, at, n, o.size, to, true);
+      exchange<true>(it_, k, at, n, o.size, to);
       from = to;
     }
     if (o.narrow) widen(it_->dtype[k], from, block_[k], n);
@@ -187,9 +197,9 @@ class Walker {
     if (o.narrow) {
       char* to = o.gather ? raw_ : memory(0, at);
       narrow(it_->dtype[0], block_[0], to, n);
-      if (o.gather) exchange(it_, 0, at, n, o.size, raw_, false);
+      if (o.gather) exchange<false>(it_, 0, at, n, o.size, raw_);
     } else if (o.gather) {
-      exchange(it_, 0, at, n, o.size, block_[0], false);
+      exchange<false>(it_, 0, at, n, o.size, block_[0]);
     }
   }
   const ScIter* it_;
@@ -197,6 +207,7 @@ class Walker {
   const double* p_;
   const int n_;
   bool by_rows_, blocked_ = false;
+  int64_t block_size_;
   Operand operand_[SC_MAX_OPERANDS];
   alignas(64) char block_[4][kBlock * 8];
   alignas(64) char raw_[kBlock * 2];

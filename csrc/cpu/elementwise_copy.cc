@@ -33,8 +33,17 @@ void widen_row(const uint16_t* x, float* y, int64_t n) {
 void half_to_float_loop(const uint16_t* x, float* y, int64_t n) { widen_row<hwy::float16_t>(x, y, n); }
 void bfloat16_to_float_loop(const uint16_t* x, float* y, int64_t n) { widen_row<hwy::bfloat16_t>(x, y, n); }
 void float_to_half_loop(const float* x, uint16_t* y, int64_t n) {
+  int64_t i = 0;
+#if HWY_TARGET <= HWY_AVX2  // has an instruction for it, which rounds to nearest even
+  const hn::ScalableTag<float> d;
+  const hn::Rebind<hwy::float16_t, decltype(d)> dn;
+  const hn::Rebind<uint16_t, decltype(d)> du;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(hn::BitCast(du, hn::DemoteTo(dn, hn::LoadU(d, x + i))), du, y + i);
+#endif
 #pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) y[i] = float_to_half(x[i]);
+  for (; i < n; ++i) y[i] = float_to_half(x[i]);
 }
 void float_to_bfloat16_loop(const float* x, uint16_t* y, int64_t n) {
 #pragma GCC ivdep

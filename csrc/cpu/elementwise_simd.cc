@@ -68,6 +68,10 @@ void row2(char* const* data, const int64_t* step, int64_t n, const double* p) {
 
 V constant(D d, double v) { return hn::Set(d, static_cast<float>(v)); }
 
+SC_VECTOR(floor_, return hn::Floor(x);)
+SC_VECTOR(ceil_, return hn::Ceil(x);)
+SC_VECTOR(trunc_, return hn::Trunc(x);)
+SC_VECTOR(sqrt_, return hn::Sqrt(x);)
 SC_VECTOR(exp_, return vexp(d, x);)
 SC_VECTOR(exp2_, return keep_nan(x, exp2_number(d, x));)
 SC_VECTOR(expm1_, return vexpm1(d, x);)
@@ -140,6 +144,14 @@ SC_VECTOR(elu_bwd,
 
 Row simd_unary(int32_t op) {
   switch (op) {
+    case SC_FLOOR:
+      return row1<floor_>;
+    case SC_CEIL:
+      return row1<ceil_>;
+    case SC_TRUNC:
+      return row1<trunc_>;
+    case SC_SQRT:
+      return row1<sqrt_>;
     case SC_EXP:
       return row1<exp_>;
     case SC_EXP2:

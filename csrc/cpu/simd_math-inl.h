@@ -36,7 +36,7 @@ HWY_INLINE V keep_nan(V x, V y) {
 
 // 2^n for whole n in [-127, 127].
 template <class D, class VI>
-HWY_INLINE auto power_of_two(D d, VI n) {
+HWY_INLINE HWY_MAYBE_UNUSED auto power_of_two(D d, VI n) {
   const hn::RebindToSigned<D> di;
   return hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127))));
 }
@@ -44,15 +44,19 @@ HWY_INLINE auto power_of_two(D d, VI n) {
 // 2^n e^r for whole n in [-152, 129] and |r| <= ln(2) / 2.
 template <class D, class V>
 HWY_INLINE V exp_scaled(D d, V n, V r) {
-  const hn::RebindToSigned<D> di;
   // e^r = 1 + r + r^2 q(r)
   static constexpr float c[] = {
       0.5F, 0.166666671633720F, 0.0416664853692F, 0.00833336077630F, 0.00139304355252F, 0.000198527617609F};
   const V y = hn::Add(hn::MulAdd(hn::Mul(r, r), polynomial(d, r, c), r), hn::Set(d, 1.0F));
+#if HWY_TARGET <= HWY_AVX3
+  return V{_mm512_scalef_ps(y.raw, n.raw)};
+#else
   // Scaled in two steps, so that results below the normal range and infinity come out.
+  const hn::RebindToSigned<D> di;
   const auto whole = hn::ConvertTo(di, n);
   const auto half = hn::ShiftRight<1>(whole);
   return hn::Mul(hn::Mul(y, power_of_two(d, half)), power_of_two(d, hn::Sub(whole, half)));
+#endif
 }
 
 // e^x and 2^x, wrong for NaN only.
@@ -122,13 +126,25 @@ HWY_INLINE V vsigmoid(D d, V x) {
   return hn::Div(one, hn::Add(one, vexp(d, hn::Neg(x))));
 }
 
+// 1 / x for x in [1, 2^100], where a division costs more than a guess and one Newton step.
+template <class D, class V>
+HWY_INLINE V reciprocal(D d, V x) {
+#if HWY_TARGET <= HWY_AVX2
+  const V y = hn::ApproximateReciprocal(x);
+  return hn::MulAdd(y, hn::NegMulAdd(x, y, hn::Set(d, 1.0F)), y);
+#else
+  return hn::Div(hn::Set(d, 1.0F), x);
+#endif
+}
+
 template <class D, class V>
 HWY_INLINE V vtanh(D d, V x) {
   const V a = hn::Abs(x), one = hn::Set(d, 1.0F), two = hn::Set(d, 2.0F), s = hn::Mul(x, x);
   static constexpr float c[] = {-0.333333283662796F, 0.1333262175321579F, -0.053828127682209F,
                                 0.020889826118946F, -0.005942961201F};
   const V near = hn::MulAdd(hn::Mul(s, x), polynomial(d, s, c), x);
-  const V far = hn::Sub(one, hn::Div(two, hn::Add(exp_number(d, hn::Add(a, a)), one)));
+  const V far = hn::NegMulAdd(
+      two, reciprocal(d, hn::Add(exp_number(d, hn::Min(hn::Add(a, a), hn::Set(d, 40.0F))), one)), one);
   return keep_nan(x, hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.65F)), near, hn::CopySign(far, x)));
 }
 

@@ -79,7 +79,7 @@ SC_BINARY(SC_CLAMP_BWD, kFloats, b >= p[0] && b <= p[1] ? a : T(0))
 SC_BINARY(SC_HARDTANH_BWD, kFloats, b > p[0] && b < p[1] ? a : T(0))
 SC_BINARY(SC_RSQRT_BWD, kFloats, T(-0.5) * a * b * b * b)
 SC_BINARY(SC_SQRT_BWD, kFloats, a / (T(2) * b))
-SC_BINARY(SC_POW_SCALAR_BWD, kFloats, p[0] == T(0) ? T(0) : a * (p[0] * std::pow(b, p[0] - T(1))))
+SC_BINARY(SC_POW_SCALAR_BWD, kFloats, a* power_of_number_derivative(b, p[0]))
 
 #undef SC_BINARY
 

@@ -175,6 +175,20 @@ SC_HD inline T power(T a, T b) {
     return std::pow(a, b);
   }
 }
+// A power by one exponent for all elements, which the common ones take cheaply. (2, 1 / 2, -1 / 2 and -1 have
+// their own operations.)
+template <class T>
+SC_HD inline T power_of_number(T x, T exponent) {
+  if (exponent == T(3)) return x * x * x;
+  if (exponent == T(-2)) return T(1) / (x * x);
+  return std::pow(x, exponent);
+}
+template <class T>
+SC_HD inline T power_of_number_derivative(T x, T exponent) {
+  if (exponent == T(0)) return T(0);
+  if (exponent == T(3)) return T(3) * x * x;
+  return exponent * std::pow(x, exponent - T(1));
+}
 template <class T>
 SC_HD inline T shift_left(T a, T b) {
   constexpr int kBits = sizeof(T) * 8;

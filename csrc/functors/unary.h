@@ -83,7 +83,7 @@ SC_UNARY(SC_ISFINITE, kAll, !is_nan(x) && !is_inf(x))
 SC_UNARY(SC_ISPOSINF, kAll, is_inf(x) && x > T(0))
 SC_UNARY(SC_ISNEGINF, kAll, is_inf(x) && x < T(0))
 SC_UNARY(SC_SIGNBIT, kAll, sign_bit(x))
-SC_UNARY(SC_POW_SCALAR, kFloats, std::pow(x, p[0]))
+SC_UNARY(SC_POW_SCALAR, kFloats, power_of_number(x, p[0]))
 
 #undef SC_UNARY
 
