@@ -63,7 +63,7 @@ function make_tensor(spec: ConcreteTensor, layout: Layout): Tensor {
   const elements = spec.data.map((x) => (spec.dtype === 'bool' ? Boolean(number_of(x)) : number_of(x)));
   const x = torch.tensor(elements, { dtype: spec.dtype }).reshape([...spec.shape]);
   // Made of the CPU's kernels, but its memory is not the host's to touch.
-  if (layout === 'on another device') return x.to('fake');
+  if (layout === 'on another device') return x.to(process.env['SCONCE_TEST_DEVICE'] ?? 'fake');
   if (layout === 'strided') return torch.stack([x, x], x.dim()).select(x.dim(), 0);
   if (layout === 'transposed' && x.dim() >= 2) return x.transpose(0, -1).contiguous().transpose(0, -1);
   return x;
