@@ -60,7 +60,8 @@ function measure(torch, name, f, amount, unit) {
     torch.cuda.synchronize();
     best = Math.min(best, Number(process.hrtime.bigint() - begin) / 1e9 / calls);
   }
-  rows.push([name, `${(best * 1e6).toFixed(1)} us`, `${(amount / best / 1e9).toFixed(0)} ${unit}`]);
+  const rate = unit ? `${(amount / best / 1e9).toFixed(0)} ${unit}` : '';
+  rows.push([name, `${(best * 1e6).toFixed(1)} us`, rate]);
 }
 
 function measurements() {
@@ -75,7 +76,7 @@ function measurements() {
   const m = torch.rand(4096, 4096, options);
   measure(torch, 'matmul, 4096^2 float32', () => m.mm(m), 2 * 4096 ** 3, 'GFLOP/s');
   const small = torch.rand(4, options);
-  measure(torch, 'add, 4 elements', () => small.add(small), 1, 'G calls/s');
+  measure(torch, 'add, 4 elements', () => small.add(small), 0, '');
 }
 
 function main() {
@@ -102,7 +103,8 @@ function main() {
   } catch (error) {
     rows.push(['measurements', `failed: ${error.message}`, '']);
   }
-  if (!flags.has('--no-quickstart')) step('quickstart', 'npm', ['run', 'quickstart', '--', '--device', 'cuda']);
+  if (!flags.has('--no-quickstart'))
+    step('quickstart', 'npm', ['run', 'quickstart', '--', '--device', 'cuda']);
   console.log(`\n${torch.cuda.get_device_name()}`);
   for (const [name, result, extra] of rows)
     console.log(`${name.padEnd(28)} ${result.padEnd(24)} ${extra.padStart(16)}`);
