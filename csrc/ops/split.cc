@@ -3,6 +3,13 @@
 
 namespace sconce::ops {
 
+// Empty pieces cost memory too: a count beyond reason is refused, not attempted.
+static void check_count(const char* name, int64_t count, int64_t size) {
+  constexpr int64_t kMostEmpty = int64_t{1} << 20;
+  SC_CHECK(count <= std::max(size, kMostEmpty), name, ": cannot make ", count,
+           " tensors of a dimension of size ", size);
+}
+
 // The pieces are outputs of one node, so they may not be written in place while gradients are recorded.
 static TensorList split_views(const char* name, const Tensor& self, int d,
                               const std::vector<int64_t>& lengths) {
@@ -86,8 +93,9 @@ torch.arange(5).split_with_sizes([2, 3])[0] // tensor([0, 1])
 TensorList chunk(const Tensor& self, int64_t chunks, int64_t dim) {
   SC_CHECK(self.dim() > 0, "chunk expects at least a 1-dimensional tensor");
   SC_CHECK(chunks > 0, "chunk expects `chunks` to be greater than 0, got: ", chunks);
-  const int64_t size = self.size(dim), split_size = (size + chunks - 1) / chunks;
+  const int64_t size = self.size(dim), split_size = size / chunks + (size % chunks != 0 ? 1 : 0);
   // All chunks of an empty dimension are empty, and as many as were asked for.
+  if (split_size == 0) check_count("chunk", chunks, size);
   if (split_size == 0) return split_with_sizes(self, IntList(static_cast<size_t>(chunks), 0), dim);
   return split(self, split_size, dim);
 }
@@ -148,6 +156,7 @@ TensorList tensor_split_sections(const Tensor& self, int64_t sections, int64_t d
            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
   const int d = wrap_dim(dim, self.dim());
   SC_CHECK(sections > 0, "number of sections must be larger than 0, got ", sections);
+  check_count("tensor_split", sections, self.sizes()[d]);
   const int64_t size = self.sizes()[d], base = size / sections, longer = size % sections;
   TensorList parts;
   int64_t start = 0;
