@@ -44,6 +44,17 @@ export const stacking: Row[] = [
     [call([t([3, 1]), t([2])]), call([t([]), t([2, 2])])],
     starred('broadcast_tensors'),
   ),
+  row(
+    'repeat_interleave',
+    [
+      call(t([3]), 2),
+      call(t([2, 3]), 2),
+      call(t([2, 3]), 3, 1),
+      call(t([2, 3]), ints([1, 2]), 0),
+      call(t([2, 3]), ints([2]), -1),
+    ],
+    { errors: [call(t([2], f32), -1), call(t([2], f32), ints([1, 2, 3])), call(t([2], f32), ints([1, -1]))] },
+  ),
   row('atleast_1d', [call(t([])), call(t([2]))]),
   row('atleast_2d', [call(t([])), call(t([2])), call(t([2, 3]))]),
   row('atleast_3d', [call(t([])), call(t([2])), call(t([2, 3])), call(x)]),
