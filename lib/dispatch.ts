@@ -6,6 +6,7 @@ import { rethrow } from './errors';
 import { native, type GeneratorHandle, type Handle, type NativeFunction } from './native';
 import { parseSignature, type Param, type Signature } from './signature';
 import { Tensor } from './tensor';
+import type { DeviceLike } from './types';
 
 interface Overload extends Signature {
   fn: NativeFunction;
@@ -32,7 +33,7 @@ const isPlainObject = (v: unknown): v is Record<string, unknown> => {
   if (typeof v !== 'object' || v === null || Array.isArray(v) || v instanceof Tensor || ArrayBuffer.isView(v))
     return false;
   const proto: unknown = Object.getPrototypeOf(v);
-  return proto === null || Object.getPrototypeOf(proto as object) === null;
+  return proto === null || Object.getPrototypeOf(proto) === null;
 };
 
 const MEMORY_FORMATS: Record<string, number> = { contiguous_format: 0, preserve_format: 1, channels_last: 2 };
@@ -99,7 +100,7 @@ function lower(v: unknown, p: Param): unknown {
     case 'ScalarType':
       return dtypeCode(v);
     case 'Device':
-      return String(v);
+      return (v as DeviceLike).toString();
     case 'MemoryFormat':
       return MEMORY_FORMATS[(v as string).replace('torch.', '')];
     case 'Generator':

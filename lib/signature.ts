@@ -53,7 +53,7 @@ export function parseSignature(text: string): Signature {
     overload: dot < 0 ? '' : key.slice(dot + 1),
     params,
     returns,
-    returnNames: names && names.every(Boolean) ? (names as string[]) : null,
+    returnNames: names && names.every(Boolean) ? names : null,
     variadic: VARIADIC.has(name) && params[0]?.type === 'Tensor[]',
     factory: ['dtype', 'device'].every((n) => params.some((q) => q.name === n && q.keywordOnly)),
   };

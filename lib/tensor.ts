@@ -15,7 +15,7 @@ export interface RemovableHandle {
   remove(): void;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the generated operators are on the prototype
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the generated operators are on the prototype
 export interface Tensor extends TensorMethods {}
 
 /**
@@ -24,7 +24,7 @@ export interface Tensor extends TensorMethods {}
  * Create one with `torch.tensor`, `torch.zeros`, `torch.randn`, ...; the constructor wraps a native handle and is not
  * for users (`torch.Tensor(...)` and `new torch.Tensor(...)` are PyTorch's legacy constructor).
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+
 export class Tensor {
   /** @internal */
   declare _h: Handle;
@@ -224,7 +224,7 @@ export class Tensor {
       }
       ({ gradient: g, retain_graph: retain, create_graph: create = false, inputs: into } = g);
     } else if (typeof retain === 'object' && retain !== null) {
-      ({ retain_graph: retain, create_graph: create = false, inputs: into } = retain as BackwardOptions);
+      ({ retain_graph: retain, create_graph: create = false, inputs: into } = retain);
     }
     const list = into === null || into === undefined ? [] : Array.isArray(into) ? into : [into];
     if (into && list.length === 0) throw new Error("'inputs' argument to backward() cannot be empty.");

@@ -107,7 +107,7 @@ export class Function {
     const inputs = args.map((a) => (a instanceof Tensor ? a : null));
     ctx.needs_input_grad = inputs.map((t) => t !== null && t.requires_grad);
     const recording = native.is_grad_enabled() && ctx.needs_input_grad.some(Boolean);
-    const raw = no_grad(() => this.forward(ctx, ...args));
+    const raw = no_grad(() => this.forward(ctx, ...(args as unknown[])));
     const single = !Array.isArray(raw);
     const list = single ? [raw] : raw;
     for (const t of list) {
@@ -141,7 +141,6 @@ export class Function {
       if (t.is_leaf && t.requires_grad)
         throw new Error('a leaf Variable that requires grad is being used in an in-place operation.');
     }
-    const self = this;
     const name = `${this.name}Backward`;
     native.attach_custom(
       name,
@@ -152,7 +151,7 @@ export class Function {
           ctx._saved = null;
           return undefined;
         }
-        return callBackward(self, ctx, grads, needed, shapes);
+        return callBackward(this, ctx, grads, needed, shapes);
       },
     );
     ctx._dirty.clear();

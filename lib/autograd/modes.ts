@@ -91,10 +91,7 @@ function scope(change: (m: Mode) => Mode): ModeScope {
 }
 
 function mode(change: (m: Mode) => Mode, name: string): { (): ModeScope; <T>(fn: () => T): T } {
-  return (<T>(fn?: () => T) => (fn ? run(change, fn, name) : scope(change))) as {
-    (): ModeScope;
-    <T>(fn: () => T): T;
-  };
+  return <T>(fn?: () => T) => (fn ? run(change, fn, name) : scope(change));
 }
 
 /**

@@ -32,7 +32,6 @@ export const unary: Row[] = [
       ...kwcall([t([4], { data: [1.2345, -1.2355, 12.5, 0.125] })], { decimals: 2 }),
       dtypes: ['float32', 'float64'],
       gradcheck: false,
-      gradcheck: false,
     },
   ]),
   row('trunc', unary_samples()),
