@@ -301,6 +301,8 @@ ScBackend make_backend() {
   SC_FAKE(pool.max_backward);
   SC_FAKE(pool.average_forward);
   SC_FAKE(pool.average_backward);
+  SC_FAKE(attention.forward);
+  SC_FAKE(attention.backward);
   SC_FAKE(index.offsets);
   SC_FAKE(index.take_rows);
   SC_FAKE(index.put_rows);
