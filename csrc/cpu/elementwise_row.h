@@ -6,11 +6,11 @@
 #include "elementwise.h"
 
 // Index of a compute dtype in a table of row loops; -1 for the 16-bit floating types.
-#define SC_COMPUTE_DTYPES(M)                                                                             \
-  M(SC_FLOAT32, float)                                                                                   \
-  M(SC_FLOAT64, double)                                                                                  \
-  M(SC_INT64, int64_t) M(SC_INT32, int32_t) M(SC_INT16, int16_t) M(SC_INT8, int8_t) M(SC_UINT8, uint8_t) \
-      M(SC_BOOL, bool)
+#define SC_COMPUTE_DTYPES(M) \
+  M(SC_FLOAT32, float)       \
+  M(SC_FLOAT64, double)      \
+  M(SC_INT64, int64_t)       \
+  M(SC_INT32, int32_t) M(SC_INT16, int16_t) M(SC_INT8, int8_t) M(SC_UINT8, uint8_t) M(SC_BOOL, bool)
 
 namespace sconce::cpu {
 

@@ -6,7 +6,8 @@ namespace sconce::ops {
 
 static void check_alpha(const Scalar& alpha, DType t) {
   SC_CHECK(!alpha.is_bool() || t == DType::kBool, "Boolean alpha only supported for Boolean results.");
-  SC_CHECK(is_floating(t) || !alpha.is_floating(), "For integral input tensors, argument alpha must not be a floating point number.");
+  SC_CHECK(is_floating(t) || !alpha.is_floating(),
+           "For integral input tensors, argument alpha must not be a floating point number.");
 }
 
 // out = self + alpha * other
@@ -14,11 +15,12 @@ Tensor add(const Tensor& self, const Tensor& other, const Scalar& alpha) {
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
   Tensor y = binary_as(SC_ADD, self, other, t, t, {{alpha.to_double()}});
-  return differentiable("AddBackward0", y).wrt(self, [](const Tensor& g) { return g; }).wrt(other, [alpha](const Tensor& g) {
-    return alpha.equals(1) ? g : g * alpha;
-  });
+  return differentiable("AddBackward0", y)
+      .wrt(self, [](const Tensor& g) { return g; })
+      .wrt(other, [alpha](const Tensor& g) { return alpha.equals(1) ? g : g * alpha; });
 }
-OP("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", add, kFunction | kMethod | kInPlace | kDirect,
+OP("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", add,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(Adds `other`, scaled by `alpha`, element by element: `self + alpha * other`.
 
 Shapes broadcast; the dtype follows type promotion. Throws when the shapes do not broadcast, or for a fractional `alpha` on integer tensors.
@@ -34,9 +36,12 @@ Tensor add_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha) 
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
   Tensor y = binary_as(SC_ADD, self, other, t, t, {{alpha.to_double()}});
-  return differentiable("AddBackward0", y).wrt(self, [](const Tensor& g) { return g; }).wrt(Tensor(), [](const Tensor& g) { return g; });
+  return differentiable("AddBackward0", y)
+      .wrt(self, [](const Tensor& g) { return g; })
+      .wrt(Tensor(), [](const Tensor& g) { return g; });
 }
-OP("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", add_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+OP("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", add_scalar,
+   kFunction | kMethod | kInPlace | kDirect, "");
 
 // Python writes `2 + x`; there is no operator to overload here, so the functions take the number in front.
 static Tensor add_to_number(const Scalar& self, const Tensor& other) { return add_scalar(other, self); }
@@ -46,16 +51,19 @@ Tensor sub(const Tensor& self, const Tensor& other, const Scalar& alpha) {
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
   SC_CHECK(self.dtype() != DType::kBool || other.dtype() != DType::kBool,
-           "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.");
+           "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+           "`logical_xor()` operator instead.");
   SC_CHECK(self.dtype() != DType::kBool && other.dtype() != DType::kBool,
-           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+           "a mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = binary_as(SC_SUB, self, other, t, t, {{alpha.to_double()}});
-  return differentiable("SubBackward0", y).wrt(self, [](const Tensor& g) { return g; }).wrt(other, [alpha](const Tensor& g) {
-    return alpha.equals(1) ? -g : g * -alpha;
-  });
+  return differentiable("SubBackward0", y)
+      .wrt(self, [](const Tensor& g) { return g; })
+      .wrt(other, [alpha](const Tensor& g) { return alpha.equals(1) ? -g : g * -alpha; });
 }
-OP("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", sub, kFunction | kMethod | kInPlace | kDirect,
+OP("sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", sub,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(Subtracts `other`, scaled by `alpha`, element by element: `self - alpha * other`.
 
 Shapes broadcast; the dtype follows type promotion. Throws for bool tensors, as PyTorch does.
@@ -70,18 +78,23 @@ Tensor sub_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha) 
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
   SC_CHECK(self.dtype() != DType::kBool && !other.is_bool(),
-           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+           "a mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = binary_as(SC_SUB, self, other, t, t, {{alpha.to_double()}});
-  return differentiable("SubBackward0", y).wrt(self, [](const Tensor& g) { return g; }).wrt(Tensor(), [](const Tensor& g) { return g; });
+  return differentiable("SubBackward0", y)
+      .wrt(self, [](const Tensor& g) { return g; })
+      .wrt(Tensor(), [](const Tensor& g) { return g; });
 }
-OP("sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", sub_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+OP("sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", sub_scalar,
+   kFunction | kMethod | kInPlace | kDirect, "");
 
 static Tensor rsub(const Tensor& self, const Tensor& other, const Scalar& alpha) {
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
   SC_CHECK(self.dtype() != DType::kBool && other.dtype() != DType::kBool,
-           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+           "a mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = binary_as(SC_SUB, other, self, t, t, {{alpha.to_double()}});
   return differentiable("RsubBackward0", y)
@@ -99,7 +112,8 @@ Tensor rsub_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha)
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
   SC_CHECK(self.dtype() != DType::kBool,
-           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+           "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+           "a mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = binary_as(SC_SUB, other, self, t, t, {{alpha.to_double()}});
   return differentiable("RsubBackward1", y).wrt(self, [alpha](const Tensor& g) { return g * -alpha; });
@@ -126,11 +140,12 @@ torch.tensor([1, 2, 3]).mul(torch.tensor([2, 2, 2])) // tensor([2., 4., 6.])
 
 Tensor mul_scalar(const Tensor& self, const Scalar& other) {
   Tensor y = binary(SC_MUL, self, other);
-  return differentiable("MulBackward0", y).wrt(self, [other](const Tensor& g) { return g * other; }).wrt(Tensor(), [](const Tensor& g) {
-    return g;
-  });
+  return differentiable("MulBackward0", y)
+      .wrt(self, [other](const Tensor& g) { return g * other; })
+      .wrt(Tensor(), [](const Tensor& g) { return g; });
 }
-OP("mul.Scalar(Tensor self, Scalar other) -> Tensor", mul_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+OP("mul.Scalar(Tensor self, Scalar other) -> Tensor", mul_scalar, kFunction | kMethod | kInPlace | kDirect,
+   "");
 
 static Tensor mul_number(const Scalar& self, const Tensor& other) { return mul_scalar(other, self); }
 OP("mul.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", mul_number, kFunction, "");
@@ -140,7 +155,9 @@ Tensor div(const Tensor& self, const Tensor& other) {
   Tensor y = binary_as(SC_DIV, self, other, t, t);
   return differentiable("DivBackward0", y)
       .wrt(self, [other = saved(other)](const Tensor& g) { return g / other(); })
-      .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) { return -g * ((self() / other()) / other()); });
+      .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) {
+        return -g * ((self() / other()) / other());
+      });
 }
 OP("div.Tensor(Tensor self, Tensor other) -> Tensor", div, kFunction | kMethod | kInPlace | kDirect,
    R"(Divides element by element: `self / other`. Integers give the default floating dtype. Shapes broadcast.
@@ -156,18 +173,22 @@ torch.tensor([1, 3]).div(torch.tensor([2, 2])) // tensor([0.5000, 1.5000])
 Tensor div_scalar(const Tensor& self, const Scalar& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_DIV, self, other, t, t);
-  return differentiable("DivBackward0", y).wrt(self, [other](const Tensor& g) { return g / other; }).wrt(Tensor(), [](const Tensor& g) {
-    return g;
-  });
+  return differentiable("DivBackward0", y)
+      .wrt(self, [other](const Tensor& g) { return g / other; })
+      .wrt(Tensor(), [](const Tensor& g) { return g; });
 }
-OP("div.Scalar(Tensor self, Scalar other) -> Tensor", div_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+OP("div.Scalar(Tensor self, Scalar other) -> Tensor", div_scalar, kFunction | kMethod | kInPlace | kDirect,
+   "");
 
-static Tensor div_number(const Scalar& self, const Tensor& other) { return mul_scalar(reciprocal(other), self); }
+static Tensor div_number(const Scalar& self, const Tensor& other) {
+  return mul_scalar(reciprocal(other), self);
+}
 OP("div.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", div_number, kFunction, "");
 
 Tensor neg(const Tensor& self) {
   SC_CHECK(self.dtype() != DType::kBool,
-           "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+           "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
+           "mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = unary(SC_NEG, self);
   return differentiable("NegBackward0", y).wrt(self, [](const Tensor& g) { return -g; });
@@ -182,27 +203,31 @@ torch.tensor([1, -2]).neg() // tensor([-1.,  2.])
 )");
 
 // ---- the long names ----
-OP("subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", sub, kFunction | kMethod | kInPlace | kDirect,
+OP("subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", sub,
+   kFunction | kMethod | kInPlace | kDirect,
    R"(Another name of `sub`.
 
 @example
 torch.tensor([3, 2]).subtract(torch.tensor([1, 2])) // tensor([2., 0.])
 )");
-OP("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", sub_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+OP("subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", sub_scalar,
+   kFunction | kMethod | kInPlace | kDirect, "");
 OP("multiply.Tensor(Tensor self, Tensor other) -> Tensor", mul, kFunction | kMethod | kInPlace | kDirect,
    R"(Another name of `mul`.
 
 @example
 torch.tensor([1, 2]).multiply(3) // tensor([3., 6.])
 )");
-OP("multiply.Scalar(Tensor self, Scalar other) -> Tensor", mul_scalar, kFunction | kMethod | kInPlace | kDirect, "");
+OP("multiply.Scalar(Tensor self, Scalar other) -> Tensor", mul_scalar,
+   kFunction | kMethod | kInPlace | kDirect, "");
 
 void add_raw_(const Tensor& dst, const Tensor& src) {
   const Tensor s = cast_raw(src, dst.dtype());
   Iter it(dst.dtype());
   it.out(dst).in(dst).in(s).build();
   const Params one{{1}};
-  if (dst.numel()) run_kernel(backend_of(dst.device()).elementwise.binary, dst.device(), "add_", SC_ADD, it.c(), one.p);
+  if (dst.numel())
+    run_kernel(backend_of(dst.device()).elementwise.binary, dst.device(), "add_", SC_ADD, it.c(), one.p);
 }
 
 }  // namespace sconce::ops

@@ -41,7 +41,9 @@ static Tensor div_scalar_mode(const Tensor& self, const Scalar& other,
 OP("div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor", div_scalar_mode,
    kFunction | kMethod | kInPlace, "");
 
-static Tensor div_number(const Scalar& self, const Tensor& other) { return mul_scalar(reciprocal(other), self); }
+static Tensor div_number(const Scalar& self, const Tensor& other) {
+  return mul_scalar(reciprocal(other), self);
+}
 OP("div.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", div_number, kFunction, "");
 
 #define SC_DIV_ALIAS(name)                                                                                \
