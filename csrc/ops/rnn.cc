@@ -235,6 +235,16 @@ std::tuple<Tensor, Tensor, Tensor> lstm(const Tensor& input, const TensorList& h
              "Input and parameter tensors are not at the same device, found input tensor at ",
              device_name(input.device()), " and parameter tensor at ", device_name(w.device()));
   }
+  if (input.dtype() == DType::kFloat16 || input.dtype() == DType::kBFloat16) {  // the recurrence runs in float
+    const auto widened = [](const TensorList& ts) {
+      TensorList out;
+      for (const Tensor& t : ts) out.push_back(to_dtype(t, DType::kFloat32));
+      return out;
+    };
+    const auto [y, h, c] = lstm(to_dtype(input, DType::kFloat32), widened(hx), widened(params), has_biases,
+                                num_layers, dropout_p, train, bidirectional, batch_first);
+    return {to_dtype(y, input.dtype()), to_dtype(h, input.dtype()), to_dtype(c, input.dtype())};
+  }
   TensorList hs, cs;
   for (int64_t layer = 0; layer < num_layers; ++layer) {
     TensorList outputs;

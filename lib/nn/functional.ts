@@ -46,3 +46,17 @@ export const max_pool1d = max_pool('max_pool1d', ops.max_pool1d, ops.max_pool1d_
 
 /** Maxima over windows of `[N, C, H, W]` or `[C, H, W]`; with `return_indices`, `[values, indices]`. */
 export const max_pool2d = max_pool('max_pool2d', ops.max_pool2d, ops.max_pool2d_with_indices);
+
+/**
+ * Averages the last two dimensions down to `output_size`; null keeps that size of the input.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
+ */
+export function adaptive_avg_pool2d(
+  input: Tensor,
+  output_size: number | null | readonly (number | null)[],
+): Tensor {
+  if (typeof output_size === 'number') return ops.adaptive_avg_pool2d(input, output_size);
+  const [height, width] = output_size ?? [null, null];
+  return ops.adaptive_avg_pool2d(input, [height ?? input.shape[input.dim() - 2], width ?? input.shape[input.dim() - 1]]);
+}

@@ -8,7 +8,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import torch, { type Tensor } from '../../lib';
-import * as ops from '../../lib/ops';
 import { families } from './table/all';
 import { concrete_row, type Case, type ConcreteRow } from './table/cases';
 import {
@@ -51,7 +50,13 @@ const tolerances: Record<string, [number, number]> = {
 
 type Callable = (...args: unknown[]) => unknown;
 const lookup = (holder: object, name: string): unknown => (holder as Record<string, unknown>)[name];
-const free_function = (name: string): unknown => lookup(ops, name) ?? lookup(torch, name);
+const functional = new Set(
+  Object.values(families).flatMap((rows) =>
+    rows.filter((row) => row.python?.startsWith('F.')).map((row) => row.name),
+  ),
+);
+const free_function = (name: string): unknown =>
+  lookup(functional.has(name) ? torch.nn.functional : torch, name);
 const is_tensor = (value: unknown): value is Tensor => value instanceof torch.Tensor;
 
 // ---- making arguments ----
@@ -109,7 +114,7 @@ function apply(name: string, form: Form, { args, kwargs }: Arguments): unknown {
   if (form === 'function') {
     return (free_function(name) as Callable)(...all);
   }
-  // The method of `where` belongs to its second argument: x.where(condition, other).
+  // `x.where(condition, other)` starts with the second argument of `torch.where(condition, x, other)`.
   if (name === 'where' && form === 'method')
     return (args[1] as Tensor).where(args[0] as Tensor, args[2] as Tensor);
   // In place works on a copy, so that a leaf can be asked for its gradient.
@@ -118,11 +123,8 @@ function apply(name: string, form: Form, { args, kwargs }: Arguments): unknown {
   return typeof member === 'function' ? (member as Callable).apply(self, all.slice(1)) : member;
 }
 
-/** What `lib/ops` holds for `x.index(...)` is the native operator behind it, not a function of PyTorch's. */
+/** What `torch` holds for `x.index(...)` is the native operator behind it, not a function of PyTorch's. */
 const methods_only = new Set(['index']);
-
-/** `x.where(condition, other)` starts with the second argument of `torch.where(condition, x, other)`. */
-const other_order = new Set(['where']);
 
 /** The forms in which this call can be written: a method needs a tensor in front. */
 function forms_of(name: string, { args }: Arguments): Form[] {
@@ -321,7 +323,7 @@ function check_device(entry: Entry): void {
     cases.filter(({ answer }) => Array.isArray(answer.grads)),
     ({ item }) => describe_call(row.name, item.call),
     ({ item, answer }) => {
-      const form = forms_of(row.name, fresh(item.call))[0] as Form;
+      const form = forms_of(row.name, fresh(item.call))[0];
       return gradient_problem(row, form, item, answer, 'on another device');
     },
   );
@@ -388,7 +390,7 @@ function as_function(
   const matters = tensors_in(apply(name, form, given)).map((x) => x.requires_grad);
   return (...inputs) => {
     let next = 0;
-    const tensors = given.tensors.map((x) => (x.requires_grad ? (inputs[next++] as Tensor) : x));
+    const tensors = given.tensors.map((x) => (x.requires_grad ? inputs[next++] : x));
     return tensors_in(apply(name, form, make_arguments(call, tensors))).filter((_, i) => matters[i]);
   };
 }
@@ -502,7 +504,7 @@ export function test_family(family: string): void {
         });
         return;
       }
-      const first = fresh((concrete.cases[0] as Case).call);
+      const first = fresh(concrete.cases[0].call);
       if (forms_of(row.name, first).length === 0) {
         test.todo('is not written yet');
         return;

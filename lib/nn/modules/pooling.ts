@@ -1,5 +1,6 @@
 import { type Args, bind, required } from '../../args';
 import * as ops from '../../ops';
+import { adaptive_avg_pool2d } from '../functional';
 import { repr } from '../../pyformat';
 import type { Tensor } from '../../tensor';
 import { Module } from '../module';
@@ -160,14 +161,7 @@ export class AdaptiveAvgPool2d extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    const size = this.output_size;
-    const [height, width] = Array.isArray(size)
-      ? (size as (number | null)[])
-      : [size as number | null, size as number | null];
-    return ops.adaptive_avg_pool2d(input, [
-      height ?? input.shape[input.dim() - 2],
-      width ?? input.shape[input.dim() - 1],
-    ]);
+    return adaptive_avg_pool2d(input, this.output_size);
   }
 
   override extra_repr(): string {

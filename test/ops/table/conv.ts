@@ -79,6 +79,13 @@ export const conv: Row[] = [
 ];
 
 export const pool: Row[] = [
+  row('max_pool1d_with_indices', [call(t([1, 2, 6]), 2), call(t([2, 5]), 3, 2, 1)], {
+    python: 'F.max_pool1d_with_indices',
+    composed: true,
+  }),
+  row('max_pool2d_with_indices', [call(t([1, 2, 4, 4]), 2), call(t([1, 1, 5, 5]), 3, 2, 1)], {
+    python: 'F.max_pool2d_with_indices',
+  }),
   row('max_pool1d', [call(t([1, 2, 6]), 2), call(t([2, 5]), 3, 2, 1)], { python: 'F.max_pool1d' }),
   row('avg_pool1d', [call(t([1, 2, 6]), 2), call(t([2, 5]), 3, 2, 1)], { python: 'F.avg_pool1d' }),
   row('adaptive_avg_pool1d', [call(t([1, 2, 6]), 2), call(t([2, 5]), 3)], {
@@ -117,6 +124,7 @@ export const pool: Row[] = [
     ],
     {
       python: 'F.avg_pool2d',
+      composed: true, // without a batch
       errors: [call(t([4, 4], f32), 2), call(t([1, 1, 4, 4], f32), 2, 2, 2), call(t([1, 1, 2, 2], f32), 3)],
     },
   ),
@@ -130,6 +138,7 @@ export const pool: Row[] = [
     ],
     {
       python: 'F.adaptive_avg_pool2d',
+      composed: true, // without a batch
       errors: [call(t([4, 4], f32), 2)],
     },
   ),
