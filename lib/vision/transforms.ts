@@ -51,6 +51,7 @@ export class Normalize extends Module {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly inplace: boolean;
+  #cached: { kind: string; tensors: [mean: Tensor, std: Tensor] } | null = null;
 
   constructor(
     ...args: Args<
@@ -81,10 +82,19 @@ export class Normalize extends Module {
           `torch.Size([${image.shape.join(', ')}])`,
       );
     }
-    const per_channel = (values: readonly number[]): Tensor =>
-      tensor([...values], { dtype: image.dtype, device: image.device }).view([-1, 1, 1]);
-    const target = this.inplace ? image : image.clone();
-    return target.sub_(per_channel(this.mean)).div_(per_channel(this.std));
+    const [mean, std] = this.#statistics(image);
+    return (this.inplace ? image.sub_(mean) : image.sub(mean)).div_(std);
+  }
+
+  /** Mean and standard deviation as `[C, 1, 1]`, made anew only for another dtype or device. */
+  #statistics(image: Tensor): [mean: Tensor, std: Tensor] {
+    const kind = `${image.dtype} ${String(image.device)}`;
+    if (this.#cached?.kind !== kind) {
+      const options = { dtype: image.dtype, device: image.device };
+      const per_channel = (values: readonly number[]): Tensor => tensor([...values], options).view([-1, 1, 1]);
+      this.#cached = { kind, tensors: [per_channel(this.mean), per_channel(this.std)] };
+    }
+    return this.#cached.tensors;
   }
 
   override toString(): string {
