@@ -91,7 +91,8 @@ export class Normalize extends Module {
     const kind = `${image.dtype} ${String(image.device)}`;
     if (this.#cached?.kind !== kind) {
       const options = { dtype: image.dtype, device: image.device };
-      const per_channel = (values: readonly number[]): Tensor => tensor([...values], options).view([-1, 1, 1]);
+      const per_channel = (values: readonly number[]): Tensor =>
+        tensor([...values], options).view([-1, 1, 1]);
       this.#cached = { kind, tensors: [per_channel(this.mean), per_channel(this.std)] };
     }
     return this.#cached.tensors;

@@ -95,8 +95,7 @@ export function expect_torch_error(name: string, fn: () => unknown): void {
   } catch (error) {
     caught = error;
   }
-  if (!(caught instanceof Error))
-    throw new Error(`'${name}' threw ${typeof caught}`);
+  if (!(caught instanceof Error)) throw new Error(`'${name}' threw ${typeof caught}`);
   expect(caught.message).toBe(message(name));
   const kind = fixture.errors[name].split(':')[0];
   if (kind === 'TypeError') expect(caught).toBeInstanceOf(TypeError);
