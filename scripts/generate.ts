@@ -259,11 +259,14 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
   }
 
   function writeFunction(params: string, code: string): void {
+    // JavaScript cannot declare `var`, but it can export it.
+    const exported = RESERVED.has(name) ? '' : 'export ';
     const decls = rows.flatMap((r) =>
-      declarations(r.sig, false).map((d) => `export function ${fname(name)}(${d}): ${returnType(r.sig)};`),
+      declarations(r.sig, false).map((d) => `${exported}function ${safe(name)}(${d}): ${returnType(r.sig)};`),
     );
     functions.push(
-      `${text}${[...new Set(decls)].join('\n')}\nexport function ${fname(name)}(${params}): any {\n${code}}\n`,
+      `${text}${[...new Set(decls)].join('\n')}\n${exported}function ${safe(name)}(${params}): any {\n${code}}\n` +
+        (exported ? '' : `export { ${safe(name)} as ${name} };\n`),
     );
   }
   function writeMethod(params: string, code: string, mutates: boolean): void {
@@ -281,7 +284,6 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
     );
   }
 }
-const fname = (n: string): string => (RESERVED.has(n) ? `${n}_` : n);
 
 for (const g of [...groups.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
   const withFlag = (f: number): Group['rows'] => g.rows.filter((r) => r.flags & f);

@@ -225,8 +225,8 @@ torch.tensor([[1, 2], [3, 4]]).prod(1) // tensor([ 2., 12.])
 // The gradient of an extreme is shared evenly among the elements that equal it. As in PyTorch, a NaN result
 // hands it to the NaN elements where all dimensions are reduced, and gives NaN everywhere in amax, amin and
 // aminmax.
-static Tensor share_evenly(const Tensor& g, const Tensor& x, const Tensor& y, const Dims& dims, bool keepdim,
-                           bool nan_equals) {
+Tensor share_evenly(const Tensor& g, const Tensor& x, const Tensor& y, const Dims& dims, bool keepdim,
+                    bool nan_equals) {
   const Tensor at = restore_dims(y, dims, x.dim(), keepdim).detach();
   Tensor mask = compare(SC_EQ, x, at);
   if (nan_equals) {
