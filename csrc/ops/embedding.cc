@@ -79,6 +79,7 @@ static Tensor embedding(const Tensor& input, const Tensor& weight, const std::op
                         const std::optional<double>& max_norm, double norm_type, bool scale_grad_by_freq,
                         bool sparse) {
   SC_CHECK(!sparse, "embedding: sparse gradients are not supported; leave sparse false for a dense gradient");
+  SC_CHECK(weight.dim() == 2, "'weight' must be 2-D");
   int64_t padding = -1;
   if (padding_idx) {
     const int64_t count = weight.size(0);

@@ -160,7 +160,14 @@ export const index: Row[] = [
       call(ints([], [0]), t([3, 2])),
       { ...kwcall([ints([0, 2, 2, 1]), t([3, 2])], { padding_idx: 2 }), gradcheck: false },
     ],
-    { python: 'F.embedding', errors: [call(ints([3]), t([3, 2], f32)), call(t([1], f32), t([3, 2], f32))] },
+    {
+      python: 'F.embedding',
+      errors: [
+        call(ints([3]), t([3, 2], f32)),
+        call(t([1], f32), t([3, 2], f32)),
+        call(ints([0]), t([3], f32)),
+      ],
+    },
   ),
   row('one_hot', [call(ints([0, 2, 1])), call(ints([0, 1], [2, 1]), 4)], {
     python: 'F.one_hot',
