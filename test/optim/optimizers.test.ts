@@ -38,7 +38,7 @@ function train(net: nn.Module, x: Tensor, y: Tensor, optimizer: optim.Optimizer,
     const loss = nn.functional.cross_entropy(net(x) as Tensor, y);
     loss.backward();
     optimizer.step();
-    return loss.item() as number;
+    return loss.item();
   });
 }
 
