@@ -46,12 +46,12 @@ void for_windows(const ScConv& c, const Shape& s, const F& body) {
       }
 }
 
-// columns [inner, places] = the windows of one image and group
+// columns [inner, places] = the windows of one image and group; rows are `step_row` apart
 template <class T>
-void unroll(const ScConv& c, const Shape& s, const T* x, T* columns) {
+void unroll(const ScConv& c, const Shape& s, const T* x, T* columns, int64_t step_row) {
   const int64_t step = c.stride[1] * c.x_strides[3];
   for_windows(c, s, [&](int64_t row, int64_t oh, int64_t lo, int64_t hi, int64_t at) {
-    T* to = columns + row * s.places + oh * c.out[1];
+    T* to = columns + row * step_row + oh * c.out[1];
     std::fill(to, to + lo, T(0));
     const T* from = x + at;
     if (step == 1) {
@@ -65,10 +65,10 @@ void unroll(const ScConv& c, const Shape& s, const T* x, T* columns) {
 
 // Its adjoint: adds every window back.
 template <class T>
-void roll_back(const ScConv& c, const Shape& s, const T* columns, T* x) {
+void roll_back(const ScConv& c, const Shape& s, const T* columns, int64_t step_row, T* x) {
   const int64_t step = c.stride[1] * c.x_strides[3];
   for_windows(c, s, [&](int64_t row, int64_t oh, int64_t lo, int64_t hi, int64_t at) {
-    const T* from = columns + row * s.places + oh * c.out[1];
+    const T* from = columns + row * step_row + oh * c.out[1];
     T* to = x + at;
     for (int64_t j = lo; j < hi; ++j) to[(j - lo) * step] = static_cast<T>(to[(j - lo) * step] + from[j]);
   });
@@ -129,7 +129,7 @@ int32_t forward_typed(const ScConv& c) {
     Workspace<T> columns(s.inner * s.places);
     for (int64_t n = from; n < to; ++n)
       for (int64_t g = 0; g < c.groups; ++g) {
-        unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1], columns.get());
+        unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1], columns.get(), s.places);
         T* y = static_cast<T*>(c.y) + n * c.y_strides[0] + g * s.oc * c.y_strides[1];
         if (c.bias) {
           const T* bias = static_cast<const T*>(c.bias) + g * s.oc;
@@ -180,7 +180,7 @@ int32_t backward_data_typed(const ScConv& c) {
         q.c_row = s.places;
         q.c_col = 1;
         run(q);
-        roll_back(c, s, columns.get(), image + g * s.ic * c.x_strides[1]);
+        roll_back(c, s, columns.get(), s.places, image + g * s.ic * c.x_strides[1]);
       }
     }
   });
@@ -200,7 +200,7 @@ int32_t backward_weights_typed(const ScConv& c) {
       const int64_t n0 = piece * c.batch / pieces, n1 = (piece + 1) * c.batch / pieces;
       for (int64_t n = n0; n < n1; ++n)
         for (int64_t g = 0; g < c.groups; ++g) {
-          unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1], columns.get());
+          unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1], columns.get(), s.places);
           ScMatmul q = matrix(c.dtype, s.oc, s.inner, s.places);
           q.a = static_cast<const T*>(c.y) + n * c.y_strides[0] + g * s.oc * c.y_strides[1];
           q.a_row = c.y_strides[1];
@@ -239,6 +239,84 @@ int32_t backward_weights_typed(const ScConv& c) {
   return SC_OK;
 }
 
+// ---- few places, many weights (the last layers of a deep network) ----
+// The windows of the whole batch make one product, which reads the weights in their own order; oneDNN would rearrange them on every
+// call, which costs more than the product itself.
+bool is_deep(const ScConv& c) {
+  const Shape s(c);
+  return c.groups == 1 && c.batch * s.places <= 128 && s.oc * s.inner >= (1 << 20) && is_plain(c, s);
+}
+
+template <class T>
+void gather_places(const ScConv& c, const Shape& s, T* flat) {  // y -> [oc, batch * places]
+  for (int64_t o = 0; o < s.oc; ++o)
+    for (int64_t n = 0; n < c.batch; ++n) {
+      const T* y = static_cast<const T*>(c.y) + n * c.y_strides[0] + o * c.y_strides[1];
+      for (int64_t p = 0; p < s.places; ++p) *flat++ = y[p * c.y_strides[3]];
+    }
+}
+
+template <class T>
+void unroll_batch(const ScConv& c, const Shape& s, T* columns) {
+  const int64_t width = c.batch * s.places;
+  for (int64_t n = 0; n < c.batch; ++n)
+    unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0], columns + n * s.places, width);
+}
+
+ScMatmul plain_product(int32_t dtype, int64_t m, int64_t n, int64_t k, const void* a, bool a_transposed, const void* b, bool b_transposed, void* out) {
+  ScMatmul q = matrix(dtype, m, n, k);
+  q.a = a;
+  q.a_row = a_transposed ? 1 : k;
+  q.a_col = a_transposed ? m : 1;
+  q.b = b;
+  q.b_row = b_transposed ? 1 : n;
+  q.b_col = b_transposed ? k : 1;
+  q.c = out;
+  q.c_row = n;
+  q.c_col = 1;
+  return q;
+}
+
+template <class T>
+int32_t deep_forward(const ScConv& c) {
+  const Shape s(c);
+  const int64_t width = c.batch * s.places;
+  Workspace<T> columns(s.inner * width), flat(s.oc * width);
+  unroll_batch(c, s, columns.get());
+  if (const int32_t status = run(plain_product(c.dtype, s.oc, width, s.inner, c.w, false, columns.get(), false, flat.get()))) return status;
+  const T* from = flat.get();
+  for (int64_t o = 0; o < s.oc; ++o) {
+    const T bias = c.bias ? static_cast<const T*>(c.bias)[o] : T(0);
+    for (int64_t n = 0; n < c.batch; ++n) {
+      T* y = static_cast<T*>(c.y) + n * c.y_strides[0] + o * c.y_strides[1];
+      for (int64_t p = 0; p < s.places; ++p) y[p * c.y_strides[3]] = *from++ + bias;
+    }
+  }
+  return SC_OK;
+}
+
+template <class T>
+int32_t deep_backward_weights(const ScConv& c) {
+  const Shape s(c);
+  const int64_t width = c.batch * s.places;
+  Workspace<T> columns(s.inner * width), flat(s.oc * width);
+  unroll_batch(c, s, columns.get());
+  gather_places(c, s, flat.get());
+  if (c.bias)
+    for (int64_t o = 0; o < s.oc; ++o) {
+      T sum = 0;
+      for (int64_t p = 0; p < width; ++p) sum += flat.get()[o * width + p];
+      static_cast<T*>(c.bias)[o] = sum;
+    }
+  return run(plain_product(c.dtype, s.oc, s.inner, width, flat.get(), false, columns.get(), true, c.w));
+}
+
+#define SC_CONV_DEEP(fn)                                      \
+  if (is_deep(*c)) {                                          \
+    if (c->dtype == SC_FLOAT32) return fn<float>(*c);         \
+    if (c->dtype == SC_FLOAT64) return fn<double>(*c);        \
+  }
+
 #define SC_CONV_DTYPES(fn)                                  \
   switch (c->dtype) {                                       \
     case SC_FLOAT32: return fn<float>(*c);                  \
@@ -259,6 +337,7 @@ int32_t backward_weights_typed(const ScConv& c) {
 #endif
 
 int32_t forward(const ScConv* c) {
+  SC_CONV_DEEP(deep_forward)
   SC_CONV_ONEDNN(conv_forward);
   SC_CONV_DTYPES(forward_typed);
 }
@@ -267,6 +346,7 @@ int32_t backward_data(const ScConv* c) {
   SC_CONV_DTYPES(backward_data_typed);
 }
 int32_t backward_weights(const ScConv* c) {
+  SC_CONV_DEEP(deep_backward_weights)
   SC_CONV_ONEDNN(conv_backward_weights);
   SC_CONV_DTYPES(backward_weights_typed);
 }
