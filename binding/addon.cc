@@ -1,4 +1,5 @@
-// Module entry. Reports the experimental Node-API version, see Note [Tensors and the garbage collector] in env.h.
+// Module entry. Reports the experimental Node-API version, see Note [Tensors and the garbage collector] in
+// env.h.
 #include <napi.h>
 
 #include "env.h"

@@ -18,7 +18,8 @@ napi_value backward(napi_env env, napi_callback_info info) {
   });
 }
 
-// grad_of(outputs, grad_outputs, inputs, retain_graph, create_graph, allow_unused) -> one gradient or null per input
+// grad_of(outputs, grad_outputs, inputs, retain_graph, create_graph, allow_unused) -> one gradient or null
+// per input
 napi_value grad_of(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
@@ -27,7 +28,8 @@ napi_value grad_of(napi_env env, napi_callback_info info) {
     o.retain_graph = get_bool(env, a.v[3]);
     o.create_graph = get_bool(env, a.v[4]);
     o.allow_unused = get_bool(env, a.v[5]);
-    return wrap_list(env, run_backward(unwrap_list(env, a.v[0]), unwrap_list(env, a.v[1]), unwrap_list(env, a.v[2]), o));
+    return wrap_list(
+        env, run_backward(unwrap_list(env, a.v[0]), unwrap_list(env, a.v[1]), unwrap_list(env, a.v[2]), o));
   });
 }
 
@@ -132,19 +134,22 @@ napi_value node_id(napi_env env, napi_callback_info info) {
     return from_int(env, static_cast<int64_t>(reinterpret_cast<intptr_t>(unwrap_node(env, a.v[0]).get())));
   });
 }
-// node_register_hook(node, fn(grad_inputs, grad_outputs) -> grad_inputs or nothing) -> id; node_register_prehook(node, fn(grad_outputs))
+// node_register_hook(node, fn(grad_inputs, grad_outputs) -> grad_inputs or nothing) -> id;
+// node_register_prehook(node, fn(grad_outputs))
 napi_value node_register_hook(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
     const Ref<Node> n = unwrap_node(env, a.v[0]);
     auto fn = std::make_shared<JsRef>(env, a.v[1]);
-    return from_int(env, static_cast<int64_t>(n->hooks().post.add([fn](TensorList& in, const TensorList& out) {
-      Scope scope(fn->env());
-      napi_value r = call_js(*fn, {wrap_list(fn->env(), TensorList(in)), wrap_list(fn->env(), TensorList(out))});
-      if (is_nullish(fn->env(), r)) return false;
-      in = unwrap_list(fn->env(), r);
-      return true;
-    })));
+    return from_int(
+        env, static_cast<int64_t>(n->hooks().post.add([fn](TensorList& in, const TensorList& out) {
+          Scope scope(fn->env());
+          napi_value r =
+              call_js(*fn, {wrap_list(fn->env(), TensorList(in)), wrap_list(fn->env(), TensorList(out))});
+          if (is_nullish(fn->env(), r)) return false;
+          in = unwrap_list(fn->env(), r);
+          return true;
+        })));
   });
 }
 napi_value node_register_prehook(napi_env env, napi_callback_info info) {
@@ -153,12 +158,12 @@ napi_value node_register_prehook(napi_env env, napi_callback_info info) {
     const Ref<Node> n = unwrap_node(env, a.v[0]);
     auto fn = std::make_shared<JsRef>(env, a.v[1]);
     return from_int(env, static_cast<int64_t>(n->hooks().pre.add([fn](TensorList& out) {
-      Scope scope(fn->env());
-      napi_value r = call_js(*fn, {wrap_list(fn->env(), TensorList(out))});
-      if (is_nullish(fn->env(), r)) return false;
-      out = unwrap_list(fn->env(), r);
-      return true;
-    })));
+                      Scope scope(fn->env());
+                      napi_value r = call_js(*fn, {wrap_list(fn->env(), TensorList(out))});
+                      if (is_nullish(fn->env(), r)) return false;
+                      out = unwrap_list(fn->env(), r);
+                      return true;
+                    })));
   });
 }
 napi_value node_remove_hook(napi_env env, napi_callback_info info) {
@@ -175,14 +180,16 @@ napi_value node_remove_hook(napi_env env, napi_callback_info info) {
 // A node whose backward is JavaScript (autograd.Function).
 class JsNode final : public Node {
  public:
-  JsNode(std::string name, napi_env env, napi_value fn) : Node(""), custom_name_(std::move(name)), fn_(env, fn) {}
+  JsNode(std::string name, napi_env env, napi_value fn)
+      : Node(""), custom_name_(std::move(name)), fn_(env, fn) {}
   std::string name() const override { return custom_name_; }
   TensorList apply(TensorList&& grads, const std::vector<bool>& needed) override {
     napi_env env = fn_.env();
     Scope scope(env);
     napi_value flags;
     check(env, napi_create_array_with_length(env, needed.size(), &flags));
-    for (size_t i = 0; i < needed.size(); ++i) check(env, napi_set_element(env, flags, static_cast<uint32_t>(i), from_bool(env, needed[i])));
+    for (size_t i = 0; i < needed.size(); ++i)
+      check(env, napi_set_element(env, flags, static_cast<uint32_t>(i), from_bool(env, needed[i])));
     struct Running {
       Node* before = thread_state().running_node;
       explicit Running(Node* n) { thread_state().running_node = n; }
@@ -203,7 +210,8 @@ class JsNode final : public Node {
   JsRef fn_;
 };
 
-// attach_custom(name, inputs (null where not a tensor), outputs, fn(grads | null, needed)): makes `outputs` results of a custom function.
+// attach_custom(name, inputs (null where not a tensor), outputs, fn(grads | null, needed)): makes `outputs`
+// results of a custom function.
 napi_value attach_custom(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
@@ -240,13 +248,15 @@ napi_value alias(napi_env env, napi_callback_info info) {
   });
 }
 
-// with_history_of_running_node(alias, output number): inside a custom backward, an output that forward saved, with its history.
+// with_history_of_running_node(alias, output number): inside a custom backward, an output that forward saved,
+// with its history.
 napi_value with_history_of_running_node(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
     const Tensor t = unwrap(env, a.v[0]);
     Tensor again = alias_of(t, t.sizes(), t.strides(), t.storage_offset());
-    if (Node* n = thread_state().running_node) set_history(again, Ref<Node>(n), static_cast<uint32_t>(get_int(env, a.v[1])));
+    if (Node* n = thread_state().running_node)
+      set_history(again, Ref<Node>(n), static_cast<uint32_t>(get_int(env, a.v[1])));
     return wrap(env, std::move(again));
   });
 }

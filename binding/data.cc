@@ -31,7 +31,8 @@ napi_value from_bytes(napi_env env, napi_callback_info info) {
     const auto dt = static_cast<DType>(get_int(env, a.v[1]));
     Tensor t = empty(Dims(get_ints(env, a.v[2])), dt);
     const auto need = static_cast<size_t>(t.numel() * t.itemsize());
-    SC_CHECK(b.length == need, "from_bytes: shape ", t.sizes(), " needs ", need, " bytes, but got ", b.length);
+    SC_CHECK(b.length == need, "from_bytes: shape ", t.sizes(), " needs ", need, " bytes, but got ",
+             b.length);
     if (need) memcpy(t.data(), b.data, need);
     return wrap(env, std::move(t));
   });
@@ -44,11 +45,13 @@ napi_value share_bytes(napi_env env, napi_callback_info info) {
     const Bytes b = view_bytes(env, a.v[0]);
     const auto dt = static_cast<DType>(get_int(env, a.v[1]));
     const Dims sizes(get_ints(env, a.v[2]));
-    SC_CHECK(static_cast<int64_t>(b.length) == numel_of(sizes) * item_size(dt), "from_typed_array: shape ", sizes, " does not fit an array of ",
-             b.length / static_cast<size_t>(item_size(dt)), " elements");
+    SC_CHECK(static_cast<int64_t>(b.length) == numel_of(sizes) * item_size(dt), "from_typed_array: shape ",
+             sizes, " does not fit an array of ", b.length / static_cast<size_t>(item_size(dt)), " elements");
     auto* keep = new JsRef(env, a.v[0]);
-    Ref<Storage> s = Storage::wrap(b.data, static_cast<int64_t>(b.length), [](void* c) { delete static_cast<JsRef*>(c); }, keep);
-    return wrap(env, Tensor(Ref<TensorImpl>(new TensorImpl(std::move(s), dt, sizes, contiguous_strides(sizes), 0))));
+    Ref<Storage> s = Storage::wrap(
+        b.data, static_cast<int64_t>(b.length), [](void* c) { delete static_cast<JsRef*>(c); }, keep);
+    return wrap(
+        env, Tensor(Ref<TensorImpl>(new TensorImpl(std::move(s), dt, sizes, contiguous_strides(sizes), 0))));
   });
 }
 
@@ -89,16 +92,26 @@ napi_value raw_bytes_into(napi_env env, napi_callback_info info) {
 
 Scalar read_element(const void* p, DType dt) {
   switch (dt) {
-    case DType::kFloat32: return static_cast<double>(*static_cast<const float*>(p));
-    case DType::kFloat64: return *static_cast<const double*>(p);
-    case DType::kFloat16: return static_cast<double>(half_to_float(*static_cast<const uint16_t*>(p)));
-    case DType::kBFloat16: return static_cast<double>(bfloat16_to_float(*static_cast<const uint16_t*>(p)));
-    case DType::kInt64: return *static_cast<const int64_t*>(p);
-    case DType::kInt32: return static_cast<int64_t>(*static_cast<const int32_t*>(p));
-    case DType::kInt16: return static_cast<int64_t>(*static_cast<const int16_t*>(p));
-    case DType::kInt8: return static_cast<int64_t>(*static_cast<const int8_t*>(p));
-    case DType::kUInt8: return static_cast<int64_t>(*static_cast<const uint8_t*>(p));
-    default: return *static_cast<const uint8_t*>(p) != 0;
+    case DType::kFloat32:
+      return static_cast<double>(*static_cast<const float*>(p));
+    case DType::kFloat64:
+      return *static_cast<const double*>(p);
+    case DType::kFloat16:
+      return static_cast<double>(half_to_float(*static_cast<const uint16_t*>(p)));
+    case DType::kBFloat16:
+      return static_cast<double>(bfloat16_to_float(*static_cast<const uint16_t*>(p)));
+    case DType::kInt64:
+      return *static_cast<const int64_t*>(p);
+    case DType::kInt32:
+      return static_cast<int64_t>(*static_cast<const int32_t*>(p));
+    case DType::kInt16:
+      return static_cast<int64_t>(*static_cast<const int16_t*>(p));
+    case DType::kInt8:
+      return static_cast<int64_t>(*static_cast<const int8_t*>(p));
+    case DType::kUInt8:
+      return static_cast<int64_t>(*static_cast<const uint8_t*>(p));
+    default:
+      return *static_cast<const uint8_t*>(p) != 0;
   }
 }
 
@@ -112,7 +125,8 @@ napi_value item(napi_env env, napi_callback_info info) {
   });
 }
 
-// edges(tensor, keep): every dimension longer than 2 * keep reduced to its first and last `keep` entries, for printing.
+// edges(tensor, keep): every dimension longer than 2 * keep reduced to its first and last `keep` entries, for
+// printing.
 napi_value edges(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
@@ -128,7 +142,8 @@ napi_value edges(napi_env env, napi_callback_info info) {
     Tensor out = empty(shape, t.dtype(), t.device());
     Dims block = shape;
     for (int d : cut) block[d] = keep;
-    for (uint32_t corner = 0; corner < 1u << cut.size(); ++corner) {  // each cut dimension: its head or its tail
+    for (uint32_t corner = 0; corner < 1u << cut.size();
+         ++corner) {  // each cut dimension: its head or its tail
       int64_t from = t.storage_offset(), to = 0;
       for (size_t k = 0; k < cut.size(); ++k) {
         if (!(corner >> k & 1)) continue;

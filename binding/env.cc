@@ -22,7 +22,9 @@ void drop_dead_refs(napi_env env) {
   }
 }
 
-static void finalize_tensor(napi_env, void* data, void*) { Ref<TensorImpl>::adopt(static_cast<TensorImpl*>(data)); }
+static void finalize_tensor(napi_env, void* data, void*) {
+  Ref<TensorImpl>::adopt(static_cast<TensorImpl*>(data));
+}
 static void finalize_node(napi_env, void* data, void*) { Ref<Node>::adopt(static_cast<Node*>(data)); }
 
 constexpr int64_t kReportStep = 1 << 20;
@@ -48,7 +50,8 @@ napi_value wrap(napi_env env, Tensor t) {
 
 Tensor unwrap(napi_env env, napi_value v) {
   void* p = nullptr;
-  if (napi_get_value_external(env, v, &p) != napi_ok || !p || static_cast<TensorImpl*>(p)->magic != TensorImpl::kMagic)
+  if (napi_get_value_external(env, v, &p) != napi_ok || !p ||
+      static_cast<TensorImpl*>(p)->magic != TensorImpl::kMagic)
     throw Error(ErrorKind::kType, "expected a Tensor (has it been disposed?)");
   return Tensor(Ref<TensorImpl>(static_cast<TensorImpl*>(p)));
 }
@@ -76,7 +79,8 @@ TensorList unwrap_list(napi_env env, napi_value v) {
 napi_value wrap_list(napi_env env, TensorList&& ts) {
   napi_value a;
   check(env, napi_create_array_with_length(env, ts.size(), &a));
-  for (size_t i = 0; i < ts.size(); ++i) check(env, napi_set_element(env, a, static_cast<uint32_t>(i), wrap(env, std::move(ts[i]))));
+  for (size_t i = 0; i < ts.size(); ++i)
+    check(env, napi_set_element(env, a, static_cast<uint32_t>(i), wrap(env, std::move(ts[i]))));
   return a;
 }
 
@@ -115,7 +119,8 @@ double get_double(napi_env env, napi_value v) {
 int64_t get_int(napi_env env, napi_value v) {
   double d;
   if (napi_get_value_double(env, v, &d) == napi_ok) {
-    SC_CHECK_TYPE(std::floor(d) == d && std::fabs(d) <= 9007199254740992.0, "expected an integer, but got ", d);
+    SC_CHECK_TYPE(std::floor(d) == d && std::fabs(d) <= 9007199254740992.0, "expected an integer, but got ",
+                  d);
     return static_cast<int64_t>(d);
   }
   return get_scalar(env, v).to_int();
@@ -130,7 +135,8 @@ bool get_bool(napi_env env, napi_value v) {
 Scalar get_scalar(napi_env env, napi_value v) {
   double d;
   if (napi_get_value_double(env, v, &d) == napi_ok) {
-    const bool integer = std::floor(d) == d && std::fabs(d) <= 9007199254740991.0 && !(d == 0 && std::signbit(d));
+    const bool integer =
+        std::floor(d) == d && std::fabs(d) <= 9007199254740991.0 && !(d == 0 && std::signbit(d));
     return integer ? Scalar(static_cast<int64_t>(d)) : Scalar(d);
   }
   bool b;
@@ -158,8 +164,10 @@ std::vector<int64_t> get_ints(napi_env env, napi_value v) {
 
 napi_value from_int(napi_env env, int64_t i) {
   napi_value v;
-  if (i >= -9007199254740991 && i <= 9007199254740991) check(env, napi_create_double(env, static_cast<double>(i), &v));
-  else check(env, napi_create_bigint_int64(env, i, &v));
+  if (i >= -9007199254740991 && i <= 9007199254740991)
+    check(env, napi_create_double(env, static_cast<double>(i), &v));
+  else
+    check(env, napi_create_bigint_int64(env, i, &v));
   return v;
 }
 
@@ -186,7 +194,8 @@ napi_value from_bool(napi_env env, bool b) {
 napi_value from_dims(napi_env env, const Dims& d) {
   napi_value a;
   check(env, napi_create_array_with_length(env, static_cast<size_t>(d.size()), &a));
-  for (int i = 0; i < d.size(); ++i) check(env, napi_set_element(env, a, static_cast<uint32_t>(i), from_int(env, d[i])));
+  for (int i = 0; i < d.size(); ++i)
+    check(env, napi_set_element(env, a, static_cast<uint32_t>(i), from_int(env, d[i])));
   return a;
 }
 

@@ -1,12 +1,13 @@
 // What the binding keeps per JavaScript environment, and the conversions every file here uses.
 //
 // Note [Tensors and the garbage collector]
-// A tensor reaches JavaScript as an External that owns one reference. The module reports the experimental Node-API
-// version, so that its finalizers run inside the collection and a synchronous loop frees what it drops. In a finalizer
-// nothing of Node-API may be called but napi_adjust_external_memory; references to JavaScript values that die there are
-// put on a list and deleted by the next ordinary call.
-// Bytes are accounted per environment by the storages themselves; wrap() reports the difference once it is large, which
-// is what makes the collector run in time. That call may itself run finalizers: nothing here is half updated then.
+// A tensor reaches JavaScript as an External that owns one reference. The module reports the experimental
+// Node-API version, so that its finalizers run inside the collection and a synchronous loop frees what it
+// drops. In a finalizer nothing of Node-API may be called but napi_adjust_external_memory; references to
+// JavaScript values that die there are put on a list and deleted by the next ordinary call. Bytes are
+// accounted per environment by the storages themselves; wrap() reports the difference once it is large, which
+// is what makes the collector run in time. That call may itself run finalizers: nothing here is half updated
+// then.
 #pragma once
 #include <node_api.h>
 
@@ -34,7 +35,8 @@ inline void check(napi_env env, napi_status s) {
   if (s != napi_ok) {
     bool pending = false;
     napi_is_exception_pending(env, &pending);
-    if (pending || s == napi_cannot_run_js || s == napi_pending_exception || s == napi_closing) throw PendingException{};
+    if (pending || s == napi_cannot_run_js || s == napi_pending_exception || s == napi_closing)
+      throw PendingException{};
     throw Error(ErrorKind::kType, "sconce: wrong kind of value passed to the native layer");
   }
 }
@@ -46,9 +48,12 @@ napi_value guarded(napi_env env, const F& body) {
     return body();
   } catch (const PendingException&) {
   } catch (const Error& e) {
-    if (e.kind == ErrorKind::kType) napi_throw_type_error(env, nullptr, e.what());
-    else if (e.kind == ErrorKind::kIndex) napi_throw_range_error(env, nullptr, e.what());
-    else napi_throw_error(env, nullptr, e.what());
+    if (e.kind == ErrorKind::kType)
+      napi_throw_type_error(env, nullptr, e.what());
+    else if (e.kind == ErrorKind::kIndex)
+      napi_throw_range_error(env, nullptr, e.what());
+    else
+      napi_throw_error(env, nullptr, e.what());
   } catch (const std::bad_alloc&) {
     napi_throw_error(env, nullptr, "DefaultCPUAllocator: can't allocate memory");
   } catch (const std::exception& e) {
@@ -61,12 +66,14 @@ struct Args {
   napi_value v[24];
   size_t n = 24;
   void* data = nullptr;
-  Args(napi_env env, napi_callback_info info) { check(env, napi_get_cb_info(env, info, &n, v, nullptr, &data)); }
+  Args(napi_env env, napi_callback_info info) {
+    check(env, napi_get_cb_info(env, info, &n, v, nullptr, &data));
+  }
 };
 
-napi_value wrap(napi_env env, Tensor t);                   // null for an undefined tensor
-Tensor unwrap(napi_env env, napi_value v);                 // throws TypeError
-Tensor unwrap_optional(napi_env env, napi_value v);        // undefined for null and undefined
+napi_value wrap(napi_env env, Tensor t);             // null for an undefined tensor
+Tensor unwrap(napi_env env, napi_value v);           // throws TypeError
+Tensor unwrap_optional(napi_env env, napi_value v);  // undefined for null and undefined
 TensorList unwrap_list(napi_env env, napi_value v);
 napi_value wrap_list(napi_env env, TensorList&& ts);
 napi_value wrap_node(napi_env env, const Ref<Node>& n);
@@ -75,11 +82,11 @@ Ref<Node> unwrap_node(napi_env env, napi_value v);
 bool is_nullish(napi_env env, napi_value v);
 std::string get_string(napi_env env, napi_value v);
 double get_double(napi_env env, napi_value v);
-int64_t get_int(napi_env env, napi_value v);               // number or bigint
+int64_t get_int(napi_env env, napi_value v);  // number or bigint
 bool get_bool(napi_env env, napi_value v);
 std::vector<int64_t> get_ints(napi_env env, napi_value v);
-Scalar get_scalar(napi_env env, napi_value v);             // number, bigint or boolean
-napi_value from_int(napi_env env, int64_t v);              // bigint when it is not a safe integer
+Scalar get_scalar(napi_env env, napi_value v);  // number, bigint or boolean
+napi_value from_int(napi_env env, int64_t v);   // bigint when it is not a safe integer
 napi_value from_scalar(napi_env env, const Scalar& s);
 napi_value from_string(napi_env env, const std::string& s);
 napi_value from_bool(napi_env env, bool b);

@@ -1,5 +1,6 @@
-// Registered operators as JavaScript functions. Arguments come flat, in the signature's order; lib/dispatch.ts has
-// resolved keywords and overloads. Absent trailing arguments take the signature's defaults.
+// Registered operators as JavaScript functions. Arguments come flat, in the signature's order;
+// lib/dispatch.ts has resolved keywords and overloads. Absent trailing arguments take the signature's
+// defaults.
 #include <map>
 
 #include "env.h"
@@ -37,7 +38,8 @@ void convert(napi_env env, napi_value v, const Param& p, Value& out) {
     return;
   }
   if (t == napi_null || t == napi_undefined) {
-    SC_CHECK_TYPE(p.optional || (p.has_default && p.default_value.tag == Value::kNone), "argument '", p.name, "' must not be null");
+    SC_CHECK_TYPE(p.optional || (p.has_default && p.default_value.tag == Value::kNone), "argument '", p.name,
+                  "' must not be null");
     return;  // None
   }
   switch (p.type) {
@@ -104,17 +106,22 @@ void convert(napi_env env, napi_value v, const Param& p, Value& out) {
 
 napi_value give(napi_env env, Result& r) {
   switch (r.tag) {
-    case Result::kTensor: return wrap(env, std::move(r.tensor));
-    case Result::kTensors: return wrap_list(env, std::move(r.tensors));
+    case Result::kTensor:
+      return wrap(env, std::move(r.tensor));
+    case Result::kTensors:
+      return wrap_list(env, std::move(r.tensors));
     case Result::kScalar:
-    case Result::kBool: return from_scalar(env, r.scalar);
+    case Result::kBool:
+      return from_scalar(env, r.scalar);
     case Result::kInts: {
       napi_value a;
       check(env, napi_create_array_with_length(env, r.ints.size(), &a));
-      for (size_t i = 0; i < r.ints.size(); ++i) check(env, napi_set_element(env, a, static_cast<uint32_t>(i), from_int(env, r.ints[i])));
+      for (size_t i = 0; i < r.ints.size(); ++i)
+        check(env, napi_set_element(env, a, static_cast<uint32_t>(i), from_int(env, r.ints[i])));
       return a;
     }
-    default: return undefined(env);
+    default:
+      return undefined(env);
   }
 }
 
@@ -140,7 +147,8 @@ napi_value call_op(napi_env env, napi_callback_info info) {
       if (i < a.n) {
         convert(env, a.v[i], op.params[i], values[i]);
       } else {
-        SC_CHECK_TYPE(op.params[i].has_default || op.params[i].optional, op.name, "() missing required argument '", op.params[i].name, "'");
+        SC_CHECK_TYPE(op.params[i].has_default || op.params[i].optional, op.name,
+                      "() missing required argument '", op.params[i].name, "'");
         values[i] = op.params[i].default_value;
       }
     }

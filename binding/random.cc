@@ -29,8 +29,10 @@ napi_value manual_seed(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
     const auto seed = static_cast<uint64_t>(get_int(env, a.v[0]));
-    if (a.n > 1 && !is_nullish(env, a.v[1])) generator_or_default(env, a, 1).manual_seed(seed);
-    else manual_seed_all(seed);
+    if (a.n > 1 && !is_nullish(env, a.v[1]))
+      generator_or_default(env, a, 1).manual_seed(seed);
+    else
+      manual_seed_all(seed);
     return undefined(env);
   });
 }

@@ -37,9 +37,13 @@ napi_value memory_stats(napi_env env, napi_callback_info info) {
     backend_of(d).memory.stats(d.index, &s);
     napi_value o;
     check(env, napi_create_object(env, &o));
-    const std::pair<const char*, int64_t> rows[] = {
-        {"allocated_bytes", s.allocated_bytes}, {"allocated_bytes_peak", s.allocated_bytes_peak}, {"reserved_bytes", s.reserved_bytes},
-        {"reserved_bytes_peak", s.reserved_bytes_peak}, {"allocations", s.allocations}, {"frees", s.frees}, {"cache_hits", s.cache_hits}};
+    const std::pair<const char*, int64_t> rows[] = {{"allocated_bytes", s.allocated_bytes},
+                                                    {"allocated_bytes_peak", s.allocated_bytes_peak},
+                                                    {"reserved_bytes", s.reserved_bytes},
+                                                    {"reserved_bytes_peak", s.reserved_bytes_peak},
+                                                    {"allocations", s.allocations},
+                                                    {"frees", s.frees},
+                                                    {"cache_hits", s.cache_hits}};
     for (const auto& [name, v] : rows) check(env, napi_set_named_property(env, o, name, from_int(env, v)));
     return o;
   });
@@ -98,7 +102,9 @@ napi_value normal_device(napi_env env, napi_callback_info info) {
 napi_value promote_types(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
-    return from_int(env, static_cast<int64_t>(sconce::promote_types(static_cast<DType>(get_int(env, a.v[0])), static_cast<DType>(get_int(env, a.v[1])))));
+    return from_int(env,
+                    static_cast<int64_t>(sconce::promote_types(static_cast<DType>(get_int(env, a.v[0])),
+                                                               static_cast<DType>(get_int(env, a.v[1])))));
   });
 }
 // result_type(a, b): tensors or numbers
@@ -109,8 +115,10 @@ napi_value result_type(napi_env env, napi_callback_info info) {
     for (size_t i = 0; i < 2; ++i) {
       napi_valuetype t;
       check(env, napi_typeof(env, a.v[i], &t));
-      if (t == napi_external) s.add(unwrap(env, a.v[i]));
-      else s.add(get_scalar(env, a.v[i]));
+      if (t == napi_external)
+        s.add(unwrap(env, a.v[i]));
+      else
+        s.add(get_scalar(env, a.v[i]));
     }
     return from_int(env, static_cast<int64_t>(s.result()));
   });

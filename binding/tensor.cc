@@ -12,8 +12,8 @@ napi_value with_tensor(napi_env env, napi_callback_info info, const F& f) {
   });
 }
 
-#define SC_PROPERTY(name, expression) \
-  napi_value name(napi_env env, napi_callback_info info) { \
+#define SC_PROPERTY(name, expression)                                                  \
+  napi_value name(napi_env env, napi_callback_info info) {                             \
     return with_tensor(env, info, [&](const Tensor& t, Args&) { return expression; }); \
   }
 
@@ -37,11 +37,12 @@ SC_PROPERTY(version, from_int(env, t.version()))
 SC_PROPERTY(base, wrap(env, t.base()))
 SC_PROPERTY(detach, wrap(env, t.detach()))
 SC_PROPERTY(data, wrap(env, t.data_alias()))
-SC_PROPERTY(retains_grad, from_bool(env, t.impl()->autograd && t.impl()->autograd->retains_grad))
+SC_PROPERTY(retains_grad, from_bool(env, t.impl()->autograd&& t.impl()->autograd->retains_grad))
 
 napi_value is_contiguous(napi_env env, napi_callback_info info) {
   return with_tensor(env, info, [&](const Tensor& t, Args& a) {
-    return from_bool(env, t.is_contiguous(a.n > 1 ? static_cast<MemoryFormat>(get_int(env, a.v[1])) : MemoryFormat::kContiguous));
+    return from_bool(env, t.is_contiguous(a.n > 1 ? static_cast<MemoryFormat>(get_int(env, a.v[1]))
+                                                  : MemoryFormat::kContiguous));
   });
 }
 napi_value set_requires_grad(napi_env env, napi_callback_info info) {
@@ -66,9 +67,12 @@ napi_value set_data(napi_env env, napi_callback_info info) {
 napi_value detach_(napi_env env, napi_callback_info info) {
   return with_tensor(env, info, [&](const Tensor& t, Args&) {
     SC_CHECK(!t.is_view() || !t.requires_grad(),
-             "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "
-             "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these "
-             "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution.");
+             "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel "
+             "(DDP) for training, and "
+             "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+             "detach_() cannot be called on these "
+             "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+             "torch/optim/optimizer.py as the solution.");
     if (t.impl()->autograd) {
       t.impl()->autograd->grad_fn.reset();
       t.impl()->autograd->output_nr = 0;

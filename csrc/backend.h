@@ -3,11 +3,12 @@
 // Plain C, versioned, so that a device backend can live in its own shared library (cuda/) that is opened at
 // run time. The CPU backend (csrc/cpu) is linked in; the fake device used by tests wraps the CPU one.
 // Each kernel family has its own header under backend/ with its argument structs and operation codes; this
-// file joins them. A null entry means that the backend has no such kernel: the operator then either falls back
-// to a composition of other kernels or throws "not implemented for DEVICE".
+// file joins them. A null entry means that the backend has no such kernel: the operator then either falls
+// back to a composition of other kernels or throws "not implemented for DEVICE".
 //
-// Every kernel returns 0 on success; otherwise 1 ("unsupported here": the caller falls back) or 2 (an error, whose
-// text last_error() returns). Kernels never throw across the seam, keep no pointer to their arguments and may be asynchronous on a device.
+// Every kernel returns 0 on success; otherwise 1 ("unsupported here": the caller falls back) or 2 (an error,
+// whose text last_error() returns). Kernels never throw across the seam, keep no pointer to their arguments
+// and may be asynchronous on a device.
 #pragma once
 
 #include "backend/attention.h"
@@ -26,7 +27,8 @@
 #include "backend/softmax.h"
 #include "backend/sort.h"
 
-// Raised when a struct of arguments changes; a family that grows changes the size of ScBackend, which counts too.
+// Raised when a struct of arguments changes; a family that grows changes the size of ScBackend, which counts
+// too.
 #define SC_BACKEND_VERSION 1
 #define SC_BACKEND_ABI ((int32_t)(SC_BACKEND_VERSION * 100000 + sizeof(ScBackend)))
 
@@ -61,7 +63,8 @@ typedef struct ScHost {
   const ScBackend* cpu;
 } ScHost;
 
-// The one function that a backend library exports, as "sconce_backend_init". Returns null and fills *why when it cannot serve.
+// The one function that a backend library exports, as "sconce_backend_init". Returns null and fills *why when
+// it cannot serve.
 typedef const ScBackend* (*ScBackendInit)(const ScHost* host, const char** why);
 
 #ifdef __cplusplus

@@ -11,13 +11,17 @@ SavedTensor saved(const Tensor& t) {
   if (!t || !state.grad_enabled) return s;
   ++state.saved_count;
   s.was_defined_ = true;
-  SC_CHECK(!t.impl()->is_inference || state.inference_mode || (state.builder && state.builder->is_output(t.impl())),
-           "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by "
-           "autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
+  SC_CHECK(!t.impl()->is_inference || state.inference_mode ||
+               (state.builder && state.builder->is_output(t.impl())),
+           "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
+           "mode in computation tracked by "
+           "autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+           "autograd, or use `torch.no_grad()` "
            "instead of `torch.inference_mode()`.");
   s.version_ = t.version();
   if (state.builder && state.builder->is_output(t.impl())) {
-    // The result will own the node that owns this: keep an alias without history, given its history back when read.
+    // The result will own the node that owns this: keep an alias without history, given its history back when
+    // read.
     s.is_output_ = true;
     s.output_nr_ = static_cast<uint16_t>(state.builder->output_number(t.impl()));
     s.impl_ = alias_of(t, t.sizes(), t.strides(), t.storage_offset()).ref();
@@ -25,7 +29,8 @@ SavedTensor saved(const Tensor& t) {
     return s;
   }
   if (state.in_place && t.is_same(state.in_place->self)) {
-    // `self` is about to be overwritten: keep its old identity; in_place() gives the alias its own bytes if it is kept.
+    // `self` is about to be overwritten: keep its old identity; in_place() gives the alias its own bytes if
+    // it is kept.
     Tensor old = alias_of(t, t.sizes(), t.strides(), t.storage_offset());
     if (t.requires_grad()) {
       const Edge e = gradient_edge(t);
@@ -61,12 +66,15 @@ Tensor SavedTensor::operator()() const {
       producer = fn.get();
       nr = impl_->autograd->output_nr;
     }
-    std::string text = "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.";
+    std::string text =
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        "[torch.";
     if (!t.device().is_cpu()) text += "cuda.";
     text += str(scalar_type_name(t.dtype()), "Tensor ", t.sizes(), "]");
     if (producer) text += str(", which is output ", nr, " of ", stem(producer->name()), ",");
     text += str(" is at version ", now, "; expected version ", version_,
-                " instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+                " instead. Hint: enable anomaly detection to find the operation that failed to compute its "
+                "gradient, with "
                 "torch.autograd.set_detect_anomaly(True, check_nan=False).");
     throw_error(ErrorKind::kRuntime, text);
   }
@@ -81,8 +89,10 @@ Tensor SavedTensor::operator()() const {
 
 // ---- FormulaNode ----
 static const char* const kFreed =
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved "
-    "intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+    "already been freed). Saved "
+    "intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to "
     "backward through the graph a second time or if you need to access saved tensors after calling backward.";
 
 TensorList FormulaNode::apply(TensorList&& grads, const std::vector<bool>& needed) {
@@ -175,7 +185,8 @@ void DifferentiableBuilder::add_shared(const TensorList& inputs, GradsFormula&& 
 void DifferentiableBuilder::finish() {
   if (!node_) return;
   for (int i = 0; i < n_; ++i)
-    if (outputs_[i].is_floating_point()) set_history(outputs_[i], Ref<Node>(node_.get()), static_cast<uint32_t>(i));
+    if (outputs_[i].is_floating_point())
+      set_history(outputs_[i], Ref<Node>(node_.get()), static_cast<uint32_t>(i));
 }
 
 }  // namespace sconce

@@ -7,9 +7,10 @@
 //         .wrt(b, [a = saved(a)](const Tensor& g) { return mul(g, a()); });
 //   }
 //
-// A formula is written in differentiable operators, so higher derivatives come for free. It is kept, with what it
-// saved, only if its input needs a gradient. It need not sum a broadcast gradient down, cast it, or test it for
-// absence: the engine does (csrc/autograd/engine.cc). `saved(y)` of the operator's own output makes no cycle.
+// A formula is written in differentiable operators, so higher derivatives come for free. It is kept, with
+// what it saved, only if its input needs a gradient. It need not sum a broadcast gradient down, cast it, or
+// test it for absence: the engine does (csrc/autograd/engine.cc). `saved(y)` of the operator's own output
+// makes no cycle.
 #pragma once
 #include <cstddef>
 #include <new>
@@ -20,8 +21,8 @@
 
 namespace sconce {
 
-// A tensor kept for the backward pass, with the version it had. Calling it gives the tensor back, or throws when it
-// was written in place since or was freed by an earlier backward.
+// A tensor kept for the backward pass, with the version it had. Calling it gives the tensor back, or throws
+// when it was written in place since or was freed by an earlier backward.
 class SavedTensor {
  public:
   SavedTensor() = default;
@@ -61,8 +62,10 @@ class Formula<R(A...)> {
       *reinterpret_cast<D**>(buf_) = new D(std::forward<F>(f));
       call_ = [](void* p, A... a) -> R { return (**static_cast<D**>(p))(std::forward<A>(a)...); };
       manage_ = [](void* from, void* to) {
-        if (to) *static_cast<D**>(to) = *static_cast<D**>(from);
-        else delete *static_cast<D**>(from);
+        if (to)
+          *static_cast<D**>(to) = *static_cast<D**>(from);
+        else
+          delete *static_cast<D**>(from);
       };
     }
   }
@@ -98,7 +101,8 @@ class Formula<R(A...)> {
 };
 
 using GradFormula = Formula<Tensor(const Tensor&)>;
-// Shared backward: all output gradients in (undefined where none), one gradient per input out; `needed[i]` says which are wanted.
+// Shared backward: all output gradients in (undefined where none), one gradient per input out; `needed[i]`
+// says which are wanted.
 using GradsFormula = Formula<TensorList(const TensorList& grads, const std::vector<bool>& needed)>;
 
 class FormulaNode final : public Node {
@@ -122,11 +126,14 @@ class DifferentiableBuilder {
   ~DifferentiableBuilder() { thread_state().builder = previous_; }
   DifferentiableBuilder(const DifferentiableBuilder&) = delete;
 
-  // States the derivative with respect to `input` (which may be undefined or need no gradient: then the formula is dropped).
+  // States the derivative with respect to `input` (which may be undefined or need no gradient: then the
+  // formula is dropped).
   template <class F>
   DifferentiableBuilder& wrt(const Tensor& input, F&& formula) {
-    if (active_ && input.requires_grad()) add(input, GradFormula(std::forward<F>(formula)));
-    else skip();
+    if (active_ && input.requires_grad())
+      add(input, GradFormula(std::forward<F>(formula)));
+    else
+      skip();
     return *this;
   }
   // One formula for several inputs and any number of outputs.
@@ -176,9 +183,9 @@ inline DifferentiableBuilder differentiable(const char* name, const TensorList& 
 
 // ---- in-place operators and views (in_place.cc, view.cc) ----
 
-// Runs `compute` (an out-of-place operator on `self`) and writes its result into `self`, with all of PyTorch's rules:
-// leaf and view checks, version bump, history rebased through the base of a view.
-// `direct`: the computation is one element-wise kernel that may write straight into `self` (no gradient is wanted).
+// Runs `compute` (an out-of-place operator on `self`) and writes its result into `self`, with all of
+// PyTorch's rules: leaf and view checks, version bump, history rebased through the base of a view. `direct`:
+// the computation is one element-wise kernel that may write straight into `self` (no gradient is wanted).
 Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct = false);
 // `compute` is a view operator on `self`: gives `self` the view's geometry and history.
 Tensor reshape_in_place(const Tensor& self, const Formula<Tensor()>& compute) = delete;
@@ -196,12 +203,13 @@ class InPlaceScope {
   Tensor self;
   std::vector<Ref<TensorImpl>> kept;          // aliases of the old self that formulas saved
   std::vector<Ref<TensorImpl>> kept_outputs;  // aliases of results that formulas saved
-  bool direct = false;  // the first element-wise kernel may write into `self`
+  bool direct = false;                        // the first element-wise kernel may write into `self`
   InPlaceScope* previous;
 };
 
-// A view of `base` with new geometry: shares storage and version counter, remembers its base. Has no history yet:
-// the view operator adds it with differentiable().
-Tensor make_view(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset, ViewKind kind = ViewKind::kDefault);
+// A view of `base` with new geometry: shares storage and version counter, remembers its base. Has no history
+// yet: the view operator adds it with differentiable().
+Tensor make_view(const Tensor& base, const Dims& sizes, const Dims& strides, int64_t offset,
+                 ViewKind kind = ViewKind::kDefault);
 
 }  // namespace sconce

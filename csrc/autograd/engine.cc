@@ -50,8 +50,10 @@ AccumulateGrad::~AccumulateGrad() {
 void accumulate_grad(const Tensor& variable, Tensor&& g) {
   AutogradMeta& m = variable.autograd_meta();
   if (!m.grad) {
-    const bool same_layout = g.strides() == variable.strides() || (g.is_contiguous() && variable.is_contiguous());
-    if (!grad_enabled() && same_layout && g.impl()->refcount() == 1 && g.storage()->refcount() == 1 && !g.is_view()) {
+    const bool same_layout =
+        g.strides() == variable.strides() || (g.is_contiguous() && variable.is_contiguous());
+    if (!grad_enabled() && same_layout && g.impl()->refcount() == 1 && g.storage()->refcount() == 1 &&
+        !g.is_view()) {
       m.grad = std::move(g);
     } else if (grad_enabled()) {
       m.grad = ops::clone(g);
@@ -116,7 +118,9 @@ class TaskMap {
   }
 
  private:
-  size_t hash(Node* n) const { return ((reinterpret_cast<uintptr_t>(n) >> 4) * 0x9E3779B97F4A7C15ull >> 20) & (slots_.size() - 1); }
+  size_t hash(Node* n) const {
+    return ((reinterpret_cast<uintptr_t>(n) >> 4) * 0x9E3779B97F4A7C15ull >> 20) & (slots_.size() - 1);
+  }
   void grow() {
     slots_.assign(slots_.size() * 2, -1);
     for (size_t t = 0; t < tasks_.size(); ++t) {
@@ -129,18 +133,20 @@ class TaskMap {
   std::vector<int> slots_;
 };
 
-// Brings a gradient to the shape, dtype and device that the forward value had. Note [Engine rules]: formulas may return
-// a gradient of the broadcast shape, of a wider dtype, or none; this is the one place that settles it.
+// Brings a gradient to the shape, dtype and device that the forward value had. Note [Engine rules]: formulas
+// may return a gradient of the broadcast shape, of a wider dtype, or none; this is the one place that settles
+// it.
 void conform(Tensor& g, const OutputMeta& want, const Node& from, size_t index) {
   if (g.sizes() != want.sizes) {
-    SC_CHECK(is_expandable_to(want.sizes, g.sizes()), "Function ", from.name(), " returned an invalid gradient at index ", index,
-             " - got ", g.sizes(), " but expected shape compatible with ", want.sizes);
+    SC_CHECK(is_expandable_to(want.sizes, g.sizes()), "Function ", from.name(),
+             " returned an invalid gradient at index ", index, " - got ", g.sizes(),
+             " but expected shape compatible with ", want.sizes);
     g = ops::sum_to_size(g, want.sizes);
   }
   if (g.dtype() != want.dtype) g = ops::to_dtype(g, want.dtype);
   if (g.device() != want.device) {
-    SC_CHECK(g.dim() == 0, "Function ", from.name(), " returned an invalid gradient at index ", index, " - expected device ",
-             device_name(want.device), " but got ", device_name(g.device()));
+    SC_CHECK(g.dim() == 0, "Function ", from.name(), " returned an invalid gradient at index ", index,
+             " - expected device ", device_name(want.device), " but got ", device_name(g.device()));
     g = ops::to_device(g, want.device);
   }
 }
@@ -148,8 +154,8 @@ void conform(Tensor& g, const OutputMeta& want, const Node& from, size_t index) 
 void add_to(Tensor& slot, Tensor&& g) {
   if (!slot) {
     slot = std::move(g);
-  } else if (!grad_enabled() && slot.impl()->refcount() == 1 && slot.storage()->refcount() == 1 && slot.dtype() == g.dtype() &&
-             slot.is_non_overlapping_and_dense()) {
+  } else if (!grad_enabled() && slot.impl()->refcount() == 1 && slot.storage()->refcount() == 1 &&
+             slot.dtype() == g.dtype() && slot.is_non_overlapping_and_dense()) {
     ops::add_raw_(slot, g);
   } else {
     slot = ops::add(slot, g);
@@ -177,7 +183,8 @@ void run_output_hooks(Node& node, TensorList& grads) {
 
 }  // namespace
 
-TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs, const BackwardOptions& o) {
+TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+                        const BackwardOptions& o) {
   std::vector<Task> tasks;
   TaskMap map(tasks);
   struct Root {
@@ -195,9 +202,10 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
       SC_CHECK(r.numel() == 1, "grad can be implicitly created only for scalar outputs");
       g = ops::ones_like_raw(r);
     } else {
-      SC_CHECK(g.sizes() == r.sizes(), "Mismatch in shape: grad_output[", i, "] has a shape of torch.Size(", g.sizes(), ") and output[", i,
-               "] has a shape of torch.Size(", r.sizes(), ").");
-      SC_CHECK(g.device() == r.device(), "Expected grad_output on device ", device_name(r.device()), " but got ", device_name(g.device()));
+      SC_CHECK(g.sizes() == r.sizes(), "Mismatch in shape: grad_output[", i, "] has a shape of torch.Size(",
+               g.sizes(), ") and output[", i, "] has a shape of torch.Size(", r.sizes(), ").");
+      SC_CHECK(g.device() == r.device(), "Expected grad_output on device ", device_name(r.device()),
+               " but got ", device_name(g.device()));
       if (g.dtype() != r.dtype()) g = ops::to_dtype(g, r.dtype());
     }
     bool added;
@@ -231,7 +239,8 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
       }
       tasks[static_cast<size_t>(t)].captures.emplace_back(e.input_nr, i);
     }
-    // A node must run when one of its successors runs or catches something: iterate in reverse topological order.
+    // A node must run when one of its successors runs or catches something: iterate in reverse topological
+    // order.
     std::vector<int> order, pending;
     std::vector<int> deps(tasks.size());
     for (size_t i = 0; i < tasks.size(); ++i) {
@@ -271,7 +280,8 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
     add_to(t.buffer[r.nr], std::move(r.grad));
   }
   for (const Root& r : starts)
-    if (tasks[static_cast<size_t>(r.task)].dependencies == 0 && std::find(ready.begin(), ready.end(), r.task) == ready.end())
+    if (tasks[static_cast<size_t>(r.task)].dependencies == 0 &&
+        std::find(ready.begin(), ready.end(), r.task) == ready.end())
       ready.push_back(r.task);
   std::make_heap(ready.begin(), ready.end(), later);
 
@@ -345,7 +355,8 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
   }
   for (size_t i = 0; i < inputs.size(); ++i)
     SC_CHECK(captured[i] || o.allow_unused, "The differentiated Tensor at index ", i,
-             " appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.");
+             " appears to not have been used in the graph. Set allow_unused=True if this is the desired "
+             "behavior.");
   return captured;
 }
 

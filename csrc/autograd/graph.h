@@ -43,8 +43,8 @@ class Node : public RefCounted {
   // Nodes are freed through a queue, so that a chain of a million does not overflow the stack.
   static void destroy(Node* n);
 
-  // grads: one per forward output (undefined where none arrived). Returns one per edge; undefined stands for zero.
-  // `needed[i]` tells whether edge i's gradient is wanted.
+  // grads: one per forward output (undefined where none arrived). Returns one per edge; undefined stands for
+  // zero. `needed[i]` tells whether edge i's gradient is wanted.
   virtual TensorList apply(TensorList&& grads, const std::vector<bool>& needed) = 0;
   virtual void release_saved() {}
   virtual Tensor variable() const { return {}; }  // of AccumulateGrad
@@ -76,18 +76,20 @@ class Node : public RefCounted {
 
 struct AutogradMeta {
   SC_POOLED
-  bool requires_grad = false;   // leaf flag
+  bool requires_grad = false;  // leaf flag
   bool retains_grad = false;
   uint32_t output_nr = 0;
   Ref<Node> grad_fn;
   Node* accumulator = nullptr;  // AccumulateGrad node while alive (it holds the tensor, not the reverse)
   Tensor grad;
-  std::shared_ptr<Tensor> retained;  // where retain_grad() of a non-leaf receives; moved into `grad` when read
-  HookList<GradHook> leaf_hooks;                             // of a leaf, kept here because its accumulator comes and goes
+  std::shared_ptr<Tensor>
+      retained;                   // where retain_grad() of a non-leaf receives; moved into `grad` when read
+  HookList<GradHook> leaf_hooks;  // of a leaf, kept here because its accumulator comes and goes
   HookList<std::function<void(const Tensor&)>> post_accumulate_hooks;
 };
 
-// The edge along which a gradient of `t` flows: to its grad_fn, or to its accumulator; empty when it needs none.
+// The edge along which a gradient of `t` flows: to its grad_fn, or to its accumulator; empty when it needs
+// none.
 Edge gradient_edge(const Tensor& t);
 // Makes `t` output `output_nr` of `node`.
 void set_history(const Tensor& t, const Ref<Node>& node, uint32_t output_nr);
@@ -98,11 +100,12 @@ inline bool needs_grad(const Tensor& t) { return t.requires_grad() && grad_enabl
 struct BackwardOptions {
   bool retain_graph = false;
   bool create_graph = false;
-  bool accumulate = true;      // into .grad; otherwise gradients of `inputs` are returned
+  bool accumulate = true;  // into .grad; otherwise gradients of `inputs` are returned
   bool allow_unused = false;
 };
 // roots.backward(grads): fills .grad of leaves (or of `inputs` alone), or returns the gradients of `inputs`.
-TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs, const BackwardOptions& o);
+TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+                        const BackwardOptions& o);
 
 // ---- hooks on tensors; the id removes it again ----
 uint64_t register_hook(const Tensor& t, GradHook hook);

@@ -10,9 +10,7 @@ AutogradMeta& Tensor::autograd_meta() const {
   return *p_->autograd;
 }
 
-bool Tensor::is_leaf() const {
-  return !grad_fn();
-}
+bool Tensor::is_leaf() const { return !grad_fn(); }
 
 Ref<Node> Tensor::grad_fn() const {
   if (p_->base) refresh_view_history(*this);
@@ -28,7 +26,8 @@ Tensor& Tensor::set_requires_grad(bool v) {
            "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
   SC_CHECK(is_leaf(), "you can only change requires_grad flags of leaf variables.",
            v ? ""
-             : " If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = "
+             : " If you want to use a computed variable in a subgraph that doesn't require differentiation "
+               "use var_no_grad = "
                "var.detach().");
   autograd_meta().requires_grad = v;
   p_->requires_grad_flag = v;
@@ -46,7 +45,8 @@ Tensor Tensor::grad() const {
 }
 
 static const char* python_type(DType t) {  // how the assignment error of `.grad` names a dtype
-  static const char* const names[] = {"float", "double", "c10::Half", "c10::BFloat16", "long", "int", "short", "signed char", "unsigned char", "bool"};
+  static const char* const names[] = {"float", "double", "c10::Half",   "c10::BFloat16", "long",
+                                      "int",   "short",  "signed char", "unsigned char", "bool"};
   return names[static_cast<int>(t)];
 }
 
@@ -61,12 +61,16 @@ void Tensor::set_grad(const Tensor& g) {
   SC_CHECK(!g.is_same(*this), "can't assign Variable as its own grad");
   SC_CHECK(g.dtype() == dtype(), "attempting to assign a gradient with dtype '", python_type(g.dtype()),
            "' to a tensor with grad_dtype '", scalar_type_name(dtype()),
-           "'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype "
-           "attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor "
+           "'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set "
+           "the tensor's grad_dtype "
+           "attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. "
+           "Diverging the dtypes of a tensor "
            "and its gradient may break downstream systems that assume they match.");
-  SC_CHECK(g.device() == device(), "attempting to assign a gradient located on device '", device_name(g.device()),
-           "' to a tensor located on device '", device_name(device()), "'. Please ensure that the gradient and the tensor are on the same device");
-  SC_CHECK(g.sizes() == sizes(), "attempting to assign a gradient of size '", g.sizes(), "' to a tensor of size '", sizes(),
+  SC_CHECK(g.device() == device(), "attempting to assign a gradient located on device '",
+           device_name(g.device()), "' to a tensor located on device '", device_name(device()),
+           "'. Please ensure that the gradient and the tensor are on the same device");
+  SC_CHECK(g.sizes() == sizes(), "attempting to assign a gradient of size '", g.sizes(),
+           "' to a tensor of size '", sizes(),
            "'. Please ensure that the gradient and the tensor are the same size");
   autograd_meta().grad = g;
   if (p_->autograd->retained) p_->autograd->retained->reset();
@@ -85,7 +89,8 @@ Tensor Tensor::data_alias() const {
 }
 
 void Tensor::set_data(const Tensor& other) const {
-  SC_CHECK(!requires_grad() || other.is_floating_point(), "data set to a tensor that requires gradients must be floating point or complex dtype");
+  SC_CHECK(!requires_grad() || other.is_floating_point(),
+           "data set to a tensor that requires gradients must be floating point or complex dtype");
   p_->storage = other.storage();
   p_->dtype = other.dtype();
   p_->set_geometry(other.sizes(), other.strides(), other.storage_offset());
@@ -159,7 +164,8 @@ void retain_grad(const Tensor& t) {
   auto& retain = fn->hooks().retain;
   const uint32_t nr = t.output_nr();
   if (retain.size() <= nr) retain.resize(nr + 1);
-  // The node must not own its output (a cycle): it holds what the gradient is put into, which the tensor shares.
+  // The node must not own its output (a cycle): it holds what the gradient is put into, which the tensor
+  // shares.
   if (!m.retained) m.retained = std::make_shared<Tensor>();
   retain[nr] = [slot = std::weak_ptr<Tensor>(m.retained)](const Tensor& g) {
     if (auto s = slot.lock()) *s = g;

@@ -1,10 +1,11 @@
-// Scaled dot-product attention, fused: the scores of a block of queries live only while that block is worked on.
+// Scaled dot-product attention, fused: the scores of a block of queries live only while that block is worked
+// on.
 #pragma once
 #include "common.h"
 
 typedef struct ScAttention {
-  int32_t dtype;      // of all tensors: float32 or float64
-  int32_t causal;     // query i sees keys 0..i
+  int32_t dtype;   // of all tensors: float32 or float64
+  int32_t causal;  // query i sees keys 0..i
   int64_t batch, heads;
   int64_t queries, keys, depth, value_depth;
   double scale;
@@ -15,7 +16,7 @@ typedef struct ScAttention {
   int64_t mask_strides[4];  // [batch, heads, queries, keys]
   void* y;                  // [batch, heads, queries, value_depth], strided as y_strides says
   int64_t y_strides[3];
-  void* logsumexp;          // [batch, heads, queries], contiguous: of the scores; written forward, read backward
+  void* logsumexp;  // [batch, heads, queries], contiguous: of the scores; written forward, read backward
   // Backward: gradients of y, and of q, k, v (contiguous [batch, heads, rows, columns]).
   const void* dy;
   int64_t dy_strides[3];

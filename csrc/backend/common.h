@@ -31,7 +31,8 @@ typedef struct ScScalar {
   } v;
 } ScScalar;
 
-// A strided tensor argument; strides count elements, as everywhere in sconce. Pointers are borrowed for the call.
+// A strided tensor argument; strides count elements, as everywhere in sconce. Pointers are borrowed for the
+// call.
 typedef struct ScTensor {
   void* data;
   int32_t dtype;

@@ -1,4 +1,5 @@
-// Batched matrix product: C[b] = alpha * A[b] B[b] + beta * C[b], then optionally + bias (broadcast over rows).
+// Batched matrix product: C[b] = alpha * A[b] B[b] + beta * C[b], then optionally + bias (broadcast over
+// rows).
 #pragma once
 #include "common.h"
 
@@ -7,11 +8,11 @@ typedef struct ScMatmul {
   int64_t batch, m, n, k;
   const void *a, *b;
   void* c;
-  const void* bias;                      // [n] or null
-  int64_t a_batch, a_row, a_col;         // element strides of A [batch, m, k]; a_batch may be 0
-  int64_t b_batch, b_row, b_col;         // B [batch, k, n]
-  int64_t c_batch, c_row, c_col;         // C [batch, m, n]
-  double alpha, beta;                    // beta 0 ignores what C holds, NaN included
+  const void* bias;               // [n] or null
+  int64_t a_batch, a_row, a_col;  // element strides of A [batch, m, k]; a_batch may be 0
+  int64_t b_batch, b_row, b_col;  // B [batch, k, n]
+  int64_t c_batch, c_row, c_col;  // C [batch, m, n]
+  double alpha, beta;             // beta 0 ignores what C holds, NaN included
 } ScMatmul;
 
 typedef struct ScMatmulKernels {

@@ -15,8 +15,10 @@ typedef struct ScMemoryKernels {
   const char* (*device_name)(int32_t device);
   void* (*allocate)(int32_t device, size_t bytes);  // null when out of memory; 64-byte aligned
   void (*deallocate)(int32_t device, void* p, size_t bytes);
-  // Copies bytes; host memory may be pageable. Returns when the host side may be reused (or, for device to host, read).
-  int32_t (*transfer)(int32_t direction, int32_t dst_device, void* dst, int32_t src_device, const void* src, size_t bytes);
+  // Copies bytes; host memory may be pageable. Returns when the host side may be reused (or, for device to
+  // host, read).
+  int32_t (*transfer)(int32_t direction, int32_t dst_device, void* dst, int32_t src_device, const void* src,
+                      size_t bytes);
   int32_t (*synchronize)(int32_t device);
   void (*stats)(int32_t device, ScMemoryStats* out);
   void (*reset_peak)(int32_t device);

@@ -97,7 +97,8 @@ void check_kernel(int32_t status, Device d, const char* op) {
   if (__builtin_expect(status == SC_OK, 1)) return;
   if (status == SC_UNSUPPORTED)
     throw_error(ErrorKind::kRuntime, str("\"", op, "\" not implemented for this input on ", device_name(d)));
-  // The CPU kernels' texts (which the fake device shares) are PyTorch's own; others say what a library reported.
+  // The CPU kernels' texts (which the fake device shares) are PyTorch's own; others say what a library
+  // reported.
   const std::string text = backend_of(d).last_error();
   throw_error(ErrorKind::kRuntime, d.type == DeviceType::kCUDA ? str(op, ": ", text) : text);
 }

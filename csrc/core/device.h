@@ -18,8 +18,9 @@ struct Device {
   friend bool operator!=(Device a, Device b) { return !(a == b); }
 };
 
-Device parse_device(const std::string& text);  // "cpu", "cuda", "cuda:1", "fake"; PyTorch's error for the rest
-std::string device_name(Device d);             // "cpu", "cuda:0"
+Device parse_device(
+    const std::string& text);       // "cpu", "cuda", "cuda:1", "fake"; PyTorch's error for the rest
+std::string device_name(Device d);  // "cpu", "cuda:0"
 
 ScBackend& cpu_backend_mutable();  // CPU kernels add themselves here, see SC_CPU_KERNEL
 extern const ScBackend* const g_cpu_backend;
@@ -37,13 +38,14 @@ void run_kernel(int32_t (*kernel)(P...), Device d, const char* op, A&&... args) 
   check_kernel(kernel ? kernel(std::forward<A>(args)...) : SC_UNSUPPORTED, d, op);
 }
 
-// Puts a kernel into the CPU backend from the file that defines it:  SC_CPU_KERNEL(reduce.reduce, reduce_kernel);
+// Puts a kernel into the CPU backend from the file that defines it:  SC_CPU_KERNEL(reduce.reduce,
+// reduce_kernel);
 #define SC_CPU_KERNEL_CAT2(a, b) a##b
 #define SC_CPU_KERNEL_CAT(a, b) SC_CPU_KERNEL_CAT2(a, b)
-#define SC_CPU_KERNEL(member, fn) \
+#define SC_CPU_KERNEL(member, fn)                                         \
   static const bool SC_CPU_KERNEL_CAT(sc_registered_, __COUNTER__) = [] { \
-    ::sconce::cpu_backend_mutable().member = fn; \
-    return true; \
+    ::sconce::cpu_backend_mutable().member = fn;                          \
+    return true;                                                          \
   }()
 
 }  // namespace sconce

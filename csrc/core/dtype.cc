@@ -15,7 +15,8 @@ const char* dtype_name(DType t) {
 }
 
 const char* scalar_type_name(DType t) {
-  static const char* const names[] = {"Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"};
+  static const char* const names[] = {"Float", "Double", "Half", "BFloat16", "Long",
+                                      "Int",   "Short",  "Char", "Byte",     "Bool"};
   return names[static_cast<int>(t)];
 }
 
@@ -51,7 +52,9 @@ void set_default_dtype(DType t) {
 
 static int category(DType t) { return is_floating(t) ? 3 : t == DType::kBool ? 1 : 2; }
 
-bool can_cast(DType from, DType to) { return category(from) <= category(to) || (category(from) == 2 && category(to) == 3); }
+bool can_cast(DType from, DType to) {
+  return category(from) <= category(to) || (category(from) == 2 && category(to) == 3);
+}
 
 void PromotionState::add(const Tensor& t) {
   const DType d = t.dtype();

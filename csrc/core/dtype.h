@@ -29,20 +29,24 @@ inline bool is_reduced_floating(DType t) { return t == DType::kFloat16 || t == D
 inline bool is_integral(DType t, bool include_bool = true) {
   return static_cast<int>(t) >= SC_INT64 && (include_bool || t != DType::kBool);
 }
-const char* dtype_name(DType t);        // "float32"
-const char* scalar_type_name(DType t);  // PyTorch's C++ name as its error messages print it: "Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"
+const char* dtype_name(DType t);  // "float32"
+const char* scalar_type_name(
+    DType t);  // PyTorch's C++ name as its error messages print it: "Float", "Double", "Half", "BFloat16",
+               // "Long", "Int", "Short", "Char", "Byte", "Bool"
 
 // A number as the caller wrote it: floating, integer or boolean.
 class Scalar {
  public:
   Scalar() : kind_(kInt), i_(0) {}
-  Scalar(double v) : kind_(kFloat), f_(v) {}                           // NOLINT: implicit by design
-  Scalar(float v) : kind_(kFloat), f_(v) {}                            // NOLINT
-  Scalar(int v) : kind_(kInt), i_(v) {}                                // NOLINT
-  Scalar(int64_t v) : kind_(kInt), i_(v) {}                            // NOLINT
-  Scalar(bool v) : kind_(kBool), i_(v ? 1 : 0) {}                      // NOLINT
+  Scalar(double v) : kind_(kFloat), f_(v) {}       // NOLINT: implicit by design
+  Scalar(float v) : kind_(kFloat), f_(v) {}        // NOLINT
+  Scalar(int v) : kind_(kInt), i_(v) {}            // NOLINT
+  Scalar(int64_t v) : kind_(kInt), i_(v) {}        // NOLINT
+  Scalar(bool v) : kind_(kBool), i_(v ? 1 : 0) {}  // NOLINT
   bool is_floating() const { return kind_ == kFloat; }
-  bool is_integral(bool include_bool = false) const { return kind_ == kInt || (include_bool && kind_ == kBool); }
+  bool is_integral(bool include_bool = false) const {
+    return kind_ == kInt || (include_bool && kind_ == kBool);
+  }
   bool is_bool() const { return kind_ == kBool; }
   double to_double() const { return kind_ == kFloat ? f_ : static_cast<double>(i_); }
   int64_t to_int() const;  // truncates; out of range wraps as PyTorch's conversion does
@@ -50,8 +54,10 @@ class Scalar {
   ScScalar to_c() const {
     ScScalar s;
     s.is_float = kind_ == kFloat;
-    if (s.is_float) s.v.f = f_;
-    else s.v.i = i_;
+    if (s.is_float)
+      s.v.f = f_;
+    else
+      s.v.i = i_;
     return s;
   }
   bool equals(double v) const { return to_double() == v; }

@@ -8,9 +8,9 @@
 namespace sconce {
 
 enum class ErrorKind {
-  kRuntime,         // Error (PyTorch's RuntimeError, ValueError, NotImplementedError)
-  kType,            // TypeError
-  kIndex,           // RangeError (PyTorch's IndexError)
+  kRuntime,  // Error (PyTorch's RuntimeError, ValueError, NotImplementedError)
+  kType,     // TypeError
+  kIndex,    // RangeError (PyTorch's IndexError)
 };
 
 class Error : public std::runtime_error {
@@ -42,17 +42,20 @@ std::string str(const Args&... args) {
 
 [[noreturn]] void throw_error(ErrorKind kind, const std::string& what);
 
-#define SC_CHECK(cond, ...) \
-  do { \
-    if (__builtin_expect(!(cond), 0)) ::sconce::throw_error(::sconce::ErrorKind::kRuntime, ::sconce::str(__VA_ARGS__)); \
+#define SC_CHECK(cond, ...)                                                             \
+  do {                                                                                  \
+    if (__builtin_expect(!(cond), 0))                                                   \
+      ::sconce::throw_error(::sconce::ErrorKind::kRuntime, ::sconce::str(__VA_ARGS__)); \
   } while (0)
-#define SC_CHECK_INDEX(cond, ...) \
-  do { \
-    if (__builtin_expect(!(cond), 0)) ::sconce::throw_error(::sconce::ErrorKind::kIndex, ::sconce::str(__VA_ARGS__)); \
+#define SC_CHECK_INDEX(cond, ...)                                                     \
+  do {                                                                                \
+    if (__builtin_expect(!(cond), 0))                                                 \
+      ::sconce::throw_error(::sconce::ErrorKind::kIndex, ::sconce::str(__VA_ARGS__)); \
   } while (0)
-#define SC_CHECK_TYPE(cond, ...) \
-  do { \
-    if (__builtin_expect(!(cond), 0)) ::sconce::throw_error(::sconce::ErrorKind::kType, ::sconce::str(__VA_ARGS__)); \
+#define SC_CHECK_TYPE(cond, ...)                                                     \
+  do {                                                                               \
+    if (__builtin_expect(!(cond), 0))                                                \
+      ::sconce::throw_error(::sconce::ErrorKind::kType, ::sconce::str(__VA_ARGS__)); \
   } while (0)
 
 }  // namespace sconce

@@ -45,7 +45,7 @@ SC_HD inline uint16_t float_to_half(float f) {
   const uint32_t u = float_to_bits(f), sign = (u >> 16) & 0x8000u, a = u & 0x7fffffffu;
   if (a > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
   if (a >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // rounds past 65504
-  if (a < 0x38800000u) {                                               // subnormal: add a magic number so that the FPU rounds
+  if (a < 0x38800000u) {  // subnormal: add a magic number so that the FPU rounds
     const float r = bits_to_float(a) + 0.5f;
     return static_cast<uint16_t>(sign | (float_to_bits(r) - float_to_bits(0.5f)));
   }

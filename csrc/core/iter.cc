@@ -9,16 +9,36 @@ namespace sconce {
 
 void store_scalar(void* dst, const Scalar& s, DType dtype) {
   switch (dtype) {
-    case DType::kFloat32: *static_cast<float*>(dst) = static_cast<float>(s.to_double()); break;
-    case DType::kFloat64: *static_cast<double*>(dst) = s.to_double(); break;
-    case DType::kFloat16: *static_cast<uint16_t*>(dst) = float_to_half(static_cast<float>(s.to_double())); break;
-    case DType::kBFloat16: *static_cast<uint16_t*>(dst) = float_to_bfloat16(static_cast<float>(s.to_double())); break;
-    case DType::kInt64: *static_cast<int64_t*>(dst) = s.to_int(); break;
-    case DType::kInt32: *static_cast<int32_t*>(dst) = static_cast<int32_t>(s.to_int()); break;
-    case DType::kInt16: *static_cast<int16_t*>(dst) = static_cast<int16_t>(s.to_int()); break;
-    case DType::kInt8: *static_cast<int8_t*>(dst) = static_cast<int8_t>(s.to_int()); break;
-    case DType::kUInt8: *static_cast<uint8_t*>(dst) = static_cast<uint8_t>(s.to_int()); break;
-    case DType::kBool: *static_cast<uint8_t*>(dst) = s.to_bool(); break;
+    case DType::kFloat32:
+      *static_cast<float*>(dst) = static_cast<float>(s.to_double());
+      break;
+    case DType::kFloat64:
+      *static_cast<double*>(dst) = s.to_double();
+      break;
+    case DType::kFloat16:
+      *static_cast<uint16_t*>(dst) = float_to_half(static_cast<float>(s.to_double()));
+      break;
+    case DType::kBFloat16:
+      *static_cast<uint16_t*>(dst) = float_to_bfloat16(static_cast<float>(s.to_double()));
+      break;
+    case DType::kInt64:
+      *static_cast<int64_t*>(dst) = s.to_int();
+      break;
+    case DType::kInt32:
+      *static_cast<int32_t*>(dst) = static_cast<int32_t>(s.to_int());
+      break;
+    case DType::kInt16:
+      *static_cast<int16_t*>(dst) = static_cast<int16_t>(s.to_int());
+      break;
+    case DType::kInt8:
+      *static_cast<int8_t*>(dst) = static_cast<int8_t>(s.to_int());
+      break;
+    case DType::kUInt8:
+      *static_cast<uint8_t*>(dst) = static_cast<uint8_t>(s.to_int());
+      break;
+    case DType::kBool:
+      *static_cast<uint8_t*>(dst) = s.to_bool();
+      break;
   }
 }
 
@@ -32,7 +52,8 @@ Iter& Iter::in(const Scalar& s, DType dtype) {
 }
 
 void Iter::allocate_output(const Dims& shape) {
-  // Follow the first input that has the full shape and no gaps, so that channels-last and transposed data stay as they are.
+  // Follow the first input that has the full shape and no gaps, so that channels-last and transposed data
+  // stay as they are.
   for (int i = 0; i < ninputs_; ++i) {
     const TensorImpl* t = inputs_[i];
     if (!t || t->sizes != shape) continue;
@@ -59,7 +80,8 @@ Iter& Iter::build() {
       device_ = t->storage->device();
       have_device = true;
     } else {
-      SC_CHECK(t->storage->device() == device_, "Expected all tensors to be on the same device, but found at least two devices, ",
+      SC_CHECK(t->storage->device() == device_,
+               "Expected all tensors to be on the same device, but found at least two devices, ",
                device_name(device_), " and ", device_name(t->storage->device()), "!");
     }
   }
@@ -69,8 +91,10 @@ Iter& Iter::build() {
   for (int i = 0; i < ninputs_; ++i) {
     const TensorImpl* t = inputs_[i];
     if (!t) continue;
-    if (!first) first = t;
-    else if (t->sizes != first->sizes) same_shape = false;
+    if (!first)
+      first = t;
+    else if (t->sizes != first->sizes)
+      same_shape = false;
     dense = dense && t->contiguous;
   }
   Dims shape;
@@ -84,7 +108,8 @@ Iter& Iter::build() {
   if (!out_) {
     allocate_output(shape);
   } else if (first) {
-    SC_CHECK(is_expandable_to(shape, out_.sizes()), "output with shape ", out_.sizes(), " doesn't match the broadcast shape ", shape);
+    SC_CHECK(is_expandable_to(shape, out_.sizes()), "output with shape ", out_.sizes(),
+             " doesn't match the broadcast shape ", shape);
     if (shape != out_.sizes()) {
       shape = out_.sizes();
       same_shape = false;
@@ -124,7 +149,8 @@ Iter& Iter::build() {
       st[k][d] = td < 0 || t->sizes[td] == 1 ? 0 : t->strides[td];
     }
   }
-  // Order dimensions by the output's strides (slowest first; ties by the inputs), drop those of size 1, merge neighbours.
+  // Order dimensions by the output's strides (slowest first; ties by the inputs), drop those of size 1, merge
+  // neighbours.
   int order[kMaxDims];
   int m = 0;
   for (int d = 0; d < n; ++d)

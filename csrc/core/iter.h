@@ -1,4 +1,5 @@
-// Builds the index space of element-wise kernels: broadcasting, output allocation, dimension order and coalescing.
+// Builds the index space of element-wise kernels: broadcasting, output allocation, dimension order and
+// coalescing.
 #pragma once
 #include "tensor.h"
 

@@ -10,10 +10,12 @@ void set_num_threads(int n);
 int available_cpus();
 
 namespace detail {
-void parallel_run(int64_t begin, int64_t end, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context);
+void parallel_run(int64_t begin, int64_t end, int64_t grain, void (*body)(void*, int64_t, int64_t),
+                  void* context);
 }
 
-// Calls body(from, to) over pieces of [begin, end), each of at least `grain`; on the calling thread alone when small.
+// Calls body(from, to) over pieces of [begin, end), each of at least `grain`; on the calling thread alone
+// when small.
 template <class F>
 void parallel_for(int64_t begin, int64_t end, int64_t grain, const F& body) {
   if (end - begin <= grain) {

@@ -1,7 +1,9 @@
-// A pool for the small objects that every operator makes: tensors, storages with their few bytes, graph nodes.
+// A pool for the small objects that every operator makes: tensors, storages with their few bytes, graph
+// nodes.
 //
-// The collector frees tensors by the hundred thousand at once; a general allocator then spends longer merging those blocks than
-// the operators took. Blocks here go back to a list per size and thread and are never merged.
+// The collector frees tensors by the hundred thousand at once; a general allocator then spends longer merging
+// those blocks than the operators took. Blocks here go back to a list per size and thread and are never
+// merged.
 #pragma once
 #include <cstddef>
 
@@ -13,9 +15,9 @@ void* pool_allocate(size_t bytes);  // 64-byte aligned
 void pool_free(void* p, size_t bytes);
 
 // Gives a class its objects from the pool.
-#define SC_POOLED \
+#define SC_POOLED                                                            \
   static void* operator new(size_t n) { return ::sconce::pool_allocate(n); } \
-  static void* operator new(size_t, void* p) { return p; } \
+  static void* operator new(size_t, void* p) { return p; }                   \
   static void operator delete(void* p, size_t n) { ::sconce::pool_free(p, n); }
 
 }  // namespace sconce

@@ -1,9 +1,9 @@
 // Intrusive reference counting.
 //
 // Note [Threads and reference counts]
-// A tensor, and the graph behind it, belongs to one JavaScript thread: nothing hands tensors to another one. Counts are
-// therefore plain integers. Kernels run on many threads but see only raw pointers. What threads do share (the caching
-// allocator, the thread pool, CUDA) is locked by itself.
+// A tensor, and the graph behind it, belongs to one JavaScript thread: nothing hands tensors to another one.
+// Counts are therefore plain integers. Kernels run on many threads but see only raw pointers. What threads do
+// share (the caching allocator, the thread pool, CUDA) is locked by itself.
 #pragma once
 #include <cstdint>
 #include <utility>

@@ -7,7 +7,8 @@
 namespace sconce {
 
 void throw_too_many_dims(int64_t n) {
-  throw_error(ErrorKind::kRuntime, str("sconce supports tensors of at most ", kMaxDims, " dimensions, but got ", n));
+  throw_error(ErrorKind::kRuntime,
+              str("sconce supports tensors of at most ", kMaxDims, " dimensions, but got ", n));
 }
 
 int64_t numel_of(const Dims& sizes) {
@@ -44,8 +45,8 @@ Dims broadcast_shapes(const Dims& a, const Dims& b) {
   for (int i = n - 1; i >= 0; --i) {
     const int ia = i - (n - a.size()), ib = i - (n - b.size());
     const int64_t sa = ia >= 0 ? a[ia] : 1, sb = ib >= 0 ? b[ib] : 1;
-    SC_CHECK(sa == sb || sa == 1 || sb == 1, "The size of tensor a (", sa, ") must match the size of tensor b (", sb,
-             ") at non-singleton dimension ", i);
+    SC_CHECK(sa == sb || sa == 1 || sb == 1, "The size of tensor a (", sa,
+             ") must match the size of tensor b (", sb, ") at non-singleton dimension ", i);
     out[i] = sa == 1 ? sb : sa;
   }
   return out;
@@ -66,8 +67,8 @@ int wrap_dim(int64_t dim, int64_t ndim, bool wrap_scalar) {
     SC_CHECK_INDEX(wrap_scalar, "Dimension specified as ", dim, " but tensor has no dimensions");
     n = 1;
   }
-  SC_CHECK_INDEX(dim >= -n && dim < n, "Dimension out of range (expected to be in range of [", -n, ", ", n - 1,
-                 "], but got ", dim, ")");
+  SC_CHECK_INDEX(dim >= -n && dim < n, "Dimension out of range (expected to be in range of [", -n, ", ",
+                 n - 1, "], but got ", dim, ")");
   return static_cast<int>(dim < 0 ? dim + n : dim);
 }
 
@@ -94,7 +95,8 @@ bool view_strides(const Dims& sizes, const Dims& strides, const Dims& to, Dims* 
   int view_d = to.size() - 1;
   int64_t chunk_base = strides.back();
   int64_t tensor_numel = 1, view_numel = 1;
-  // Walk the old dimensions from the fastest; each run that is contiguous in memory must be filled by whole new ones.
+  // Walk the old dimensions from the fastest; each run that is contiguous in memory must be filled by whole
+  // new ones.
   for (int d = sizes.size() - 1; d >= 0; --d) {
     tensor_numel *= sizes[d];
     if (d == 0 || (sizes[d - 1] != 1 && strides[d - 1] != tensor_numel * chunk_base)) {

@@ -17,7 +17,9 @@ class Dims {
  public:
   Dims() = default;
   Dims(std::initializer_list<int64_t> v) { assign(v.begin(), static_cast<int64_t>(v.size())); }
-  Dims(const std::vector<int64_t>& v) { assign(v.data(), static_cast<int64_t>(v.size())); }  // NOLINT: implicit
+  Dims(const std::vector<int64_t>& v) {
+    assign(v.data(), static_cast<int64_t>(v.size()));
+  }  // NOLINT: implicit
   Dims(const int64_t* p, int64_t n) { assign(p, n); }
   Dims(const Dims& o) { assign(o.v_, o.n_); }
   Dims& operator=(const Dims& o) {
@@ -80,10 +82,12 @@ class Dims {
 int64_t numel_of(const Dims& sizes);  // throws on overflow and on negative sizes
 Dims contiguous_strides(const Dims& sizes);
 Dims channels_last_strides(const Dims& sizes);  // [N, C, H, W] stored as N, H, W, C
-// The broadcast shape of two shapes; throws PyTorch's "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0".
+// The broadcast shape of two shapes; throws PyTorch's "The size of tensor a (2) must match the size of tensor
+// b (3) at non-singleton dimension 0".
 Dims broadcast_shapes(const Dims& a, const Dims& b);
 bool is_expandable_to(const Dims& from, const Dims& to);
-// Maps -ndim..ndim-1 to 0..ndim-1; throws PyTorch's "Dimension out of range (expected to be in range of [-1, 0], but got 2)" (kIndex).
+// Maps -ndim..ndim-1 to 0..ndim-1; throws PyTorch's "Dimension out of range (expected to be in range of [-1,
+// 0], but got 2)" (kIndex).
 int wrap_dim(int64_t dim, int64_t ndim, bool wrap_scalar = true);
 // Wraps every entry, rejects duplicates ("dim 0 appears multiple times in the list of dims").
 Dims wrap_dims(const Dims& dims, int64_t ndim);

@@ -20,11 +20,12 @@ std::shared_ptr<MemoryAccount>& current_account() {
 }
 
 // ---- CPU caching allocator ----
-// Freed blocks are kept by size class and handed out again: a fresh large block costs a page fault per page, which is
-// most of the time of a large element-wise operator. Blocks from 2 MiB up are mapped on huge-page boundaries.
+// Freed blocks are kept by size class and handed out again: a fresh large block costs a page fault per page,
+// which is most of the time of a large element-wise operator. Blocks from 2 MiB up are mapped on huge-page
+// boundaries.
 namespace {
 constexpr size_t kAlign = 64;
-constexpr size_t kLarge = size_t{2} << 20;        // mapped, huge pages
+constexpr size_t kLarge = size_t{2} << 20;         // mapped, huge pages
 constexpr size_t kCacheLimit = size_t{256} << 20;  // bytes kept for reuse at most
 
 size_t size_class(size_t bytes) {
@@ -50,7 +51,8 @@ void* system_allocate(size_t bytes) {
   if (bytes < kLarge) return aligned_alloc(kAlign, bytes);
   const size_t huge = kLarge, total = (bytes + 4095) / 4096 * 4096;
   // Over-map, then trim to a huge-page boundary.
-  char* p = static_cast<char*>(mmap(nullptr, total + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  char* p = static_cast<char*>(
+      mmap(nullptr, total + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (p == MAP_FAILED) return nullptr;
   char* start = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(p) + huge - 1) / huge * huge);
   if (start > p) munmap(p, start - p);
@@ -61,8 +63,10 @@ void* system_allocate(size_t bytes) {
 }
 
 void system_free(void* p, size_t bytes) {
-  if (bytes < kLarge) free(p);
-  else munmap(p, (bytes + 4095) / 4096 * 4096);
+  if (bytes < kLarge)
+    free(p);
+  else
+    munmap(p, (bytes + 4095) / 4096 * 4096);
 }
 
 void trim(Cache& c, size_t target) {  // largest first: they are the dearest to keep
@@ -151,7 +155,8 @@ Ref<Storage> Storage::allocate(Device device, int64_t nbytes) {
   } else {
     const ScBackend& backend = backend_of(device);
     void* p = backend.memory.allocate(device.index, static_cast<size_t>(nbytes));
-    SC_CHECK(p, "DefaultCPUAllocator: can't allocate memory: you tried to allocate ", nbytes, " bytes on ", device_name(device), ".");
+    SC_CHECK(p, "DefaultCPUAllocator: can't allocate memory: you tried to allocate ", nbytes, " bytes on ",
+             device_name(device), ".");
     s = new Storage;
     s->data_ = p;
     s->account_ = current_account();

@@ -77,7 +77,8 @@ Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Device
   if (n > 0)
     for (int i = 0; i < sizes.size(); ++i) extent += (sizes[i] - 1) * strides[i];
   int64_t bytes;
-  SC_CHECK(!__builtin_mul_overflow(extent, item_size(dtype), &bytes), "Storage size calculation overflowed with sizes=", sizes);
+  SC_CHECK(!__builtin_mul_overflow(extent, item_size(dtype), &bytes),
+           "Storage size calculation overflowed with sizes=", sizes);
   Ref<TensorImpl> p(new TensorImpl(Storage::allocate(device, bytes), dtype, sizes, strides, 0));
   p->is_inference = thread_state().inference_mode;
   return Tensor(std::move(p));
@@ -89,7 +90,8 @@ Tensor empty(const Dims& sizes, DType dtype, Device device) {
 
 Tensor empty_like(const Tensor& like) { return empty_like(like, like.dtype()); }
 Tensor empty_like(const Tensor& like, DType dtype) {
-  if (like.is_non_overlapping_and_dense()) return empty_strided(like.sizes(), like.strides(), dtype, like.device());
+  if (like.is_non_overlapping_and_dense())
+    return empty_strided(like.sizes(), like.strides(), dtype, like.device());
   return empty(like.sizes(), dtype, like.device());
 }
 
@@ -103,8 +105,10 @@ Tensor alias_of(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t
 
 Tensor scalar_tensor(const Scalar& v, DType dtype, Device device) {
   Tensor t = empty({}, dtype, device);
-  if (device.is_cpu()) store_scalar(t.data(), v, dtype);
-  else fill_into(t, v);
+  if (device.is_cpu())
+    store_scalar(t.data(), v, dtype);
+  else
+    fill_into(t, v);
   return t;
 }
 

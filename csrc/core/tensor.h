@@ -34,14 +34,14 @@ class Tensor {
 
   inline const Dims& sizes() const;
   inline const Dims& strides() const;
-  inline int64_t size(int64_t dim) const;    // dim may be negative
+  inline int64_t size(int64_t dim) const;  // dim may be negative
   inline int64_t stride(int64_t dim) const;
   inline int dim() const;
   inline int64_t numel() const;
   inline int64_t storage_offset() const;
   inline DType dtype() const;
   inline Device device() const;
-  inline void* data() const;                 // of the first element
+  inline void* data() const;  // of the first element
   template <class T>
   T* data_as() const {
     return static_cast<T*>(data());
@@ -56,18 +56,18 @@ class Tensor {
   inline bool requires_grad() const;
   bool is_leaf() const;
   Tensor& set_requires_grad(bool v);
-  Ref<Node> grad_fn() const;                 // regenerated for a view whose base was written in place
+  Ref<Node> grad_fn() const;  // regenerated for a view whose base was written in place
   uint32_t output_nr() const;
   Tensor grad() const;
   void set_grad(const Tensor& g);
   uint32_t version() const;
   void bump_version() const;
-  Tensor detach() const;                     // shares memory and version counter
-  Tensor data_alias() const;                 // `.data`: shares memory, own version counter
+  Tensor detach() const;      // shares memory and version counter
+  Tensor data_alias() const;  // `.data`: shares memory, own version counter
   void set_data(const Tensor& other) const;
   bool is_view() const;
-  Tensor base() const;                       // undefined unless a view
-  AutogradMeta& autograd_meta() const;       // created on demand
+  Tensor base() const;                  // undefined unless a view
+  AutogradMeta& autograd_meta() const;  // created on demand
 
  private:
   Ref<TensorImpl> p_;
@@ -88,16 +88,16 @@ class TensorImpl : public RefCounted {
   DType dtype;
   ViewKind view_kind = ViewKind::kNone;
   bool is_inference = false;
-  bool contiguous;                 // row-major and dense
-  uint32_t view_version = 0;       // version of the base at which this view's grad_fn was made
+  bool contiguous;            // row-major and dense
+  uint32_t view_version = 0;  // version of the base at which this view's grad_fn was made
   Ref<Storage> storage;
-  Ref<VersionCounter> version;     // created on the first write or share; null means "never written", version 0
-  int64_t offset;                  // in elements
+  Ref<VersionCounter> version;  // created on the first write or share; null means "never written", version 0
+  int64_t offset;               // in elements
   int64_t numel;
   Dims sizes, strides;
-  Ref<TensorImpl> base;            // of a view
+  Ref<TensorImpl> base;  // of a view
   std::unique_ptr<AutogradMeta> autograd;
-  bool requires_grad_flag = false; // cached: autograd says it needs a gradient
+  bool requires_grad_flag = false;  // cached: autograd says it needs a gradient
 
   void set_geometry(const Dims& sizes, const Dims& strides, int64_t offset);
   VersionCounter& version_counter() {
@@ -121,7 +121,8 @@ inline void* Tensor::data() const {
 }
 inline bool Tensor::is_floating_point() const { return is_floating(p_->dtype); }
 inline const Ref<Storage>& Tensor::storage() const { return p_->storage; }
-// A view of a base that requires a gradient does so too, also when the base came to it later through an in-place write.
+// A view of a base that requires a gradient does so too, also when the base came to it later through an
+// in-place write.
 inline bool Tensor::requires_grad() const {
   return p_ && (p_->requires_grad_flag || (p_->base && p_->base->requires_grad_flag));
 }
@@ -139,8 +140,8 @@ Tensor scalar_tensor(const Scalar& v, DType dtype, Device device = {});
 // Copies values (any dtype, strides, device) without autograd; shapes must match or broadcast.
 void copy_into(const Tensor& dst, const Tensor& src);
 void fill_into(const Tensor& dst, const Scalar& v);
-Tensor cast_raw(const Tensor& t, DType dtype);      // same tensor when the dtype already fits
-Tensor contiguous_raw(const Tensor& t);             // same tensor when already contiguous
+Tensor cast_raw(const Tensor& t, DType dtype);  // same tensor when the dtype already fits
+Tensor contiguous_raw(const Tensor& t);         // same tensor when already contiguous
 inline ScTensor to_c(const Tensor& t) {
   return {t.data(), static_cast<int32_t>(t.dtype()), t.dim(), t.sizes().data(), t.strides().data()};
 }

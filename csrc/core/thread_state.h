@@ -16,10 +16,10 @@ struct ThreadState {
   bool anomaly_mode = false;
   bool anomaly_check_nan = true;
   DType default_dtype = DType::kFloat32;
-  uint32_t saved_count = 0;               // bumped by every saved(): tells the builder which formulas hold tensors
+  uint32_t saved_count = 0;  // bumped by every saved(): tells the builder which formulas hold tensors
   const DifferentiableBuilder* builder = nullptr;
   InPlaceScope* in_place = nullptr;
-  Node* running_node = nullptr;           // the node whose formula is being evaluated
+  Node* running_node = nullptr;  // the node whose formula is being evaluated
   uint64_t next_sequence_nr = 0;
 };
 
@@ -28,7 +28,9 @@ extern __thread ThreadState t_state __attribute__((tls_model("initial-exec")));
 inline ThreadState& thread_state() { return t_state; }
 
 struct GradModeGuard {
-  explicit GradModeGuard(bool enabled) : saved_(thread_state().grad_enabled) { thread_state().grad_enabled = enabled; }
+  explicit GradModeGuard(bool enabled) : saved_(thread_state().grad_enabled) {
+    thread_state().grad_enabled = enabled;
+  }
   ~GradModeGuard() { thread_state().grad_enabled = saved_; }
   GradModeGuard(const GradModeGuard&) = delete;
 

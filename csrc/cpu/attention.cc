@@ -59,8 +59,12 @@ void score_gradient(const T* HWY_RESTRICT p, T* HWY_RESTRICT dp, int64_t n, T sc
 
 float exp_row_float(float* s, int64_t n, float shift) { return exp_row(s, n, shift); }
 double exp_row_double(double* s, int64_t n, double shift) { return exp_row(s, n, shift); }
-void score_gradient_float(const float* p, float* dp, int64_t n, float scale) { score_gradient(p, dp, n, scale); }
-void score_gradient_double(const double* p, double* dp, int64_t n, double scale) { score_gradient(p, dp, n, scale); }
+void score_gradient_float(const float* p, float* dp, int64_t n, float scale) {
+  score_gradient(p, dp, n, scale);
+}
+void score_gradient_double(const double* p, double* dp, int64_t n, double scale) {
+  score_gradient(p, dp, n, scale);
+}
 }  // namespace HWY_NAMESPACE
 }  // namespace attention
 }  // namespace sconce
@@ -76,9 +80,15 @@ HWY_EXPORT(score_gradient_double);
 
 namespace {
 float exp_row(float* s, int64_t n, float shift) { return HWY_DYNAMIC_DISPATCH(exp_row_float)(s, n, shift); }
-double exp_row(double* s, int64_t n, double shift) { return HWY_DYNAMIC_DISPATCH(exp_row_double)(s, n, shift); }
-void score_gradient(const float* p, float* dp, int64_t n, float scale) { HWY_DYNAMIC_DISPATCH(score_gradient_float)(p, dp, n, scale); }
-void score_gradient(const double* p, double* dp, int64_t n, double scale) { HWY_DYNAMIC_DISPATCH(score_gradient_double)(p, dp, n, scale); }
+double exp_row(double* s, int64_t n, double shift) {
+  return HWY_DYNAMIC_DISPATCH(exp_row_double)(s, n, shift);
+}
+void score_gradient(const float* p, float* dp, int64_t n, float scale) {
+  HWY_DYNAMIC_DISPATCH(score_gradient_float)(p, dp, n, scale);
+}
+void score_gradient(const double* p, double* dp, int64_t n, double scale) {
+  HWY_DYNAMIC_DISPATCH(score_gradient_double)(p, dp, n, scale);
+}
 
 constexpr int64_t kRows = 64;  // queries of one block
 
@@ -88,7 +98,9 @@ struct Head {  // the operands of one batch entry and head
   T *y, *lse, *dq, *dk, *dv;
   Head(const ScAttention& a, int64_t i) {
     const int64_t b = i / a.heads, h = i % a.heads;
-    const auto at = [&](const void* p, const int64_t* s) { return p ? static_cast<const T*>(p) + b * s[0] + h * s[1] : nullptr; };
+    const auto at = [&](const void* p, const int64_t* s) {
+      return p ? static_cast<const T*>(p) + b * s[0] + h * s[1] : nullptr;
+    };
     q = at(a.q, a.q_strides);
     k = at(a.k, a.k_strides);
     v = at(a.v, a.v_strides);
@@ -107,7 +119,8 @@ struct View {
   const void* p;
   int64_t row, col;
 };
-void product(int32_t dtype, int64_t m, int64_t n, int64_t k, View a, View b, void* c, int64_t c_row, double alpha, double beta) {
+void product(int32_t dtype, int64_t m, int64_t n, int64_t k, View a, View b, void* c, int64_t c_row,
+             double alpha, double beta) {
   ScMatmul q{};
   q.dtype = dtype;
   q.batch = 1;
@@ -131,7 +144,8 @@ void product(int32_t dtype, int64_t m, int64_t n, int64_t k, View a, View b, voi
 // Scores of queries [r0, r1) against the first `keys` keys, masked: s [r1 - r0, keys].
 template <class T>
 void scores(const ScAttention& a, const Head<T>& h, int64_t r0, int64_t r1, int64_t keys, T* s) {
-  product(a.dtype, r1 - r0, keys, a.depth, {h.q + r0 * a.q_strides[2], a.q_strides[2], 1}, {h.k, 1, a.k_strides[2]}, s, keys, a.scale, 0);
+  product(a.dtype, r1 - r0, keys, a.depth, {h.q + r0 * a.q_strides[2], a.q_strides[2], 1},
+          {h.k, 1, a.k_strides[2]}, s, keys, a.scale, 0);
   for (int64_t r = r0; r < r1; ++r) {
     T* row = s + (r - r0) * keys;
     if (h.mask) {
@@ -167,7 +181,8 @@ int32_t forward(const ScAttention& a) {
           h.lse[r] = top + std::log(total[r - r0]);
         }
         T* y = h.y + r0 * a.y_strides[2];
-        product(a.dtype, r1 - r0, a.value_depth, keys, {s.data(), keys, 1}, {h.v, a.v_strides[2], 1}, y, a.y_strides[2], 1, 0);
+        product(a.dtype, r1 - r0, a.value_depth, keys, {s.data(), keys, 1}, {h.v, a.v_strides[2], 1}, y,
+                a.y_strides[2], 1, 0);
         for (int64_t r = r0; r < r1; ++r, y += a.y_strides[2]) {
           const T by = T(1) / total[r - r0];
           for (int64_t j = 0; j < a.value_depth; ++j) y[j] *= by;
@@ -187,15 +202,19 @@ int32_t backward(const ScAttention& a) {
       std::fill(h.dk, h.dk + a.keys * a.depth, T(0));
       std::fill(h.dv, h.dv + a.keys * a.value_depth, T(0));
       for (int64_t r0 = 0; r0 < a.queries; r0 += kRows) {
-        const int64_t r1 = std::min(a.queries, r0 + kRows), rows = r1 - r0, keys = a.causal ? std::min(a.keys, r1) : a.keys;
+        const int64_t r1 = std::min(a.queries, r0 + kRows), rows = r1 - r0,
+                      keys = a.causal ? std::min(a.keys, r1) : a.keys;
         const View dy{h.dy + r0 * a.dy_strides[2], a.dy_strides[2], 1};
         scores(a, h, r0, r1, keys, p.data());
         for (int64_t r = 0; r < rows; ++r) exp_row(p.data() + r * keys, keys, h.lse[r0 + r]);
         product(a.dtype, rows, keys, a.value_depth, dy, {h.v, 1, a.v_strides[2]}, ds.data(), keys, 1, 0);
         product(a.dtype, keys, a.value_depth, rows, {p.data(), 1, keys}, dy, h.dv, a.value_depth, 1, 1);
-        for (int64_t r = 0; r < rows; ++r) score_gradient(p.data() + r * keys, ds.data() + r * keys, keys, static_cast<T>(a.scale));
-        product(a.dtype, rows, a.depth, keys, {ds.data(), keys, 1}, {h.k, a.k_strides[2], 1}, h.dq + r0 * a.depth, a.depth, 1, 0);
-        product(a.dtype, keys, a.depth, rows, {ds.data(), 1, keys}, {h.q + r0 * a.q_strides[2], a.q_strides[2], 1}, h.dk, a.depth, 1, 1);
+        for (int64_t r = 0; r < rows; ++r)
+          score_gradient(p.data() + r * keys, ds.data() + r * keys, keys, static_cast<T>(a.scale));
+        product(a.dtype, rows, a.depth, keys, {ds.data(), keys, 1}, {h.k, a.k_strides[2], 1},
+                h.dq + r0 * a.depth, a.depth, 1, 0);
+        product(a.dtype, keys, a.depth, rows, {ds.data(), 1, keys},
+                {h.q + r0 * a.q_strides[2], a.q_strides[2], 1}, h.dk, a.depth, 1, 1);
       }
     }
   });
@@ -203,10 +222,14 @@ int32_t backward(const ScAttention& a) {
 }
 
 int32_t run_forward(const ScAttention* a) {
-  return a->dtype == SC_FLOAT32 ? forward<float>(*a) : a->dtype == SC_FLOAT64 ? forward<double>(*a) : static_cast<int32_t>(SC_UNSUPPORTED);
+  return a->dtype == SC_FLOAT32   ? forward<float>(*a)
+         : a->dtype == SC_FLOAT64 ? forward<double>(*a)
+                                  : static_cast<int32_t>(SC_UNSUPPORTED);
 }
 int32_t run_backward(const ScAttention* a) {
-  return a->dtype == SC_FLOAT32 ? backward<float>(*a) : a->dtype == SC_FLOAT64 ? backward<double>(*a) : static_cast<int32_t>(SC_UNSUPPORTED);
+  return a->dtype == SC_FLOAT32   ? backward<float>(*a)
+         : a->dtype == SC_FLOAT64 ? backward<double>(*a)
+                                  : static_cast<int32_t>(SC_UNSUPPORTED);
 }
 SC_CPU_KERNEL(attention.forward, run_forward);
 SC_CPU_KERNEL(attention.backward, run_backward);

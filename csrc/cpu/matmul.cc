@@ -1,7 +1,9 @@
-// Matrix products: a packed, register-blocked kernel for floating dtypes, plain loops for integers and tiny sizes.
+// Matrix products: a packed, register-blocked kernel for floating dtypes, plain loops for integers and tiny
+// sizes.
 //
-// Every element of C is accumulated over k in one fixed order, wherever the work is split, so the result does not
-// depend on the number of threads. float16 and bfloat16 are widened while they are packed and accumulate in float.
+// Every element of C is accumulated over k in one fixed order, wherever the work is split, so the result does
+// not depend on the number of threads. float16 and bfloat16 are widened while they are packed and accumulate
+// in float.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/matmul.cc"
 #include <hwy/foreach_target.h>
@@ -77,10 +79,10 @@ constexpr int kRows = 12;  // 24 accumulators of 32 registers
 #else
 constexpr int kRows = 6;  // 12 of 16
 #endif
-constexpr int kVectors = 2;           // per row of the register block
-constexpr int64_t kDepth = 384;       // of a packed panel: a row panel stays in the L1 cache
-constexpr int64_t kRowBlock = 96;     // rows of A packed at a time
-constexpr int64_t kColumnBlock = 512; // columns of B packed at a time: they stay in the L2 cache
+constexpr int kVectors = 2;            // per row of the register block
+constexpr int64_t kDepth = 384;        // of a packed panel: a row panel stays in the L1 cache
+constexpr int64_t kRowBlock = 96;      // rows of A packed at a time
+constexpr int64_t kColumnBlock = 512;  // columns of B packed at a time: they stay in the L2 cache
 
 template <class A>
 using Tag = hn::ScalableTag<A>;
@@ -88,8 +90,8 @@ using Tag = hn::ScalableTag<A>;
 // R x (V vectors) of C: c = alpha * a b + base, where base is what C holds, scaled.
 // `a` is packed R values per step of k; `b` has `b_step` values from one step to the next.
 template <int R, int V, class A>
-HWY_INLINE void block(int64_t k, const A* HWY_RESTRICT a, const A* HWY_RESTRICT b, int64_t b_step, A alpha, A* HWY_RESTRICT c, int64_t c_step,
-                      A beta) {
+HWY_INLINE void block(int64_t k, const A* HWY_RESTRICT a, const A* HWY_RESTRICT b, int64_t b_step, A alpha,
+                      A* HWY_RESTRICT c, int64_t c_step, A beta) {
   const Tag<A> d;
   constexpr int64_t L = hn::MaxLanes(d);
   hn::Vec<Tag<A>> acc[R][V];
@@ -120,7 +122,8 @@ HWY_INLINE void block(int64_t k, const A* HWY_RESTRICT a, const A* HWY_RESTRICT 
 }
 
 template <class A>
-using BlockFn = void (*)(int64_t k, const A* a, const A* b, int64_t b_step, A alpha, A* c, int64_t c_step, A beta);
+using BlockFn = void (*)(int64_t k, const A* a, const A* b, int64_t b_step, A alpha, A* c, int64_t c_step,
+                         A beta);
 template <int R, int V, class A>
 void block_fn(int64_t k, const A* a, const A* b, int64_t b_step, A alpha, A* c, int64_t c_step, A beta) {
   block<R, V, A>(k, a, b, b_step, alpha, c, c_step, beta);
@@ -149,9 +152,11 @@ void pack_rows(const Product& p, int64_t i0, int64_t rows, int64_t k0, int64_t d
   }
 }
 
-// Steps [k0, k0 + depth) x columns [j0, j0 + columns) of B as panels of `width` columns, zero beyond the last one.
+// Steps [k0, k0 + depth) x columns [j0, j0 + columns) of B as panels of `width` columns, zero beyond the last
+// one.
 template <class T, class A>
-void pack_columns(const Product& p, int64_t k0, int64_t depth, int64_t j0, int64_t columns, int64_t width, A* HWY_RESTRICT out) {
+void pack_columns(const Product& p, int64_t k0, int64_t depth, int64_t j0, int64_t columns, int64_t width,
+                  A* HWY_RESTRICT out) {
   const T* b = static_cast<const T*>(p.b) + k0 * p.b_row + j0 * p.b_col;
   for (int64_t j = 0; j < columns; j += width, out += width * depth) {
     const int64_t w = std::min(width, columns - j);
@@ -167,7 +172,8 @@ void pack_columns(const Product& p, int64_t k0, int64_t depth, int64_t j0, int64
           for (int64_t x = w; x < width; ++x) to[x] = A(0);
         }
       }
-    } else {  // transposed: a few steps of all columns at a time, so that reads and writes both stay within cache lines
+    } else {  // transposed: a few steps of all columns at a time, so that reads and writes both stay within
+              // cache lines
       constexpr int64_t kSteps = 16;
       for (int64_t i0 = 0; i0 < depth; i0 += kSteps) {
         const int64_t i1 = std::min(depth, i0 + kSteps);
@@ -184,7 +190,9 @@ void pack_columns(const Product& p, int64_t k0, int64_t depth, int64_t j0, int64
 
 template <class T, class A>
 A base_of(const Product& p, int64_t i, int64_t j) {
-  A v = p.beta == 0 ? A(0) : static_cast<A>(p.beta) * static_cast<A>(static_cast<const T*>(p.c)[i * p.c_row + j * p.c_col]);
+  A v = p.beta == 0
+            ? A(0)
+            : static_cast<A>(p.beta) * static_cast<A>(static_cast<const T*>(p.c)[i * p.c_row + j * p.c_col]);
   if (p.bias) v += static_cast<A>(static_cast<const T*>(p.bias)[i * p.bias_row + j * p.bias_col]);
   return v;
 }
@@ -202,7 +210,8 @@ void tile(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
   const int64_t depth_blocks = std::max<int64_t>(1, ceil_div(p.k, kDepth));
   const int64_t depth = ceil_div(p.k, depth_blocks);
   const int64_t row_panels = ceil_div(m1 - m0, kRows);
-  const int64_t rows = ceil_div(m1 - m0, std::max<int64_t>(row_panels, 1));  // even panels rather than a thin last one
+  const int64_t rows =
+      ceil_div(m1 - m0, std::max<int64_t>(row_panels, 1));  // even panels rather than a thin last one
   const int64_t row_block = std::max<int64_t>(1, kRowBlock / rows) * rows;
 
   // Partial sums of a dtype narrower than its accumulator must not be rounded between blocks of k.
@@ -226,7 +235,8 @@ void tile(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
       for (int64_t i0 = m0; i0 < m1; i0 += row_block) {
         const int64_t i1 = std::min(m1, i0 + row_block);
         A* pa = scratch<A>(0, row_block * depth);
-        for (int64_t i = i0; i < i1; i += rows) pack_rows<T, A>(p, i, std::min(rows, i1 - i), k0, steps, pa + (i - i0) * steps);
+        for (int64_t i = i0; i < i1; i += rows)
+          pack_rows<T, A>(p, i, std::min(rows, i1 - i), k0, steps, pa + (i - i0) * steps);
         for (int64_t j = j0; j < j1;) {
           const A* b;
           int64_t b_step, w;
@@ -319,10 +329,18 @@ void row_of_dots(const Product& p, int64_t n0, int64_t n1) {
   }
 }
 
-void tile_float(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) { tile<float>(p, m0, m1, n0, n1); }
-void tile_double(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) { tile<double>(p, m0, m1, n0, n1); }
-void tile_half(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) { tile<half_t>(p, m0, m1, n0, n1); }
-void tile_bfloat16(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) { tile<bfloat16_t>(p, m0, m1, n0, n1); }
+void tile_float(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  tile<float>(p, m0, m1, n0, n1);
+}
+void tile_double(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  tile<double>(p, m0, m1, n0, n1);
+}
+void tile_half(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  tile<half_t>(p, m0, m1, n0, n1);
+}
+void tile_bfloat16(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  tile<bfloat16_t>(p, m0, m1, n0, n1);
+}
 void dots_float(const Product& p, int64_t n0, int64_t n1) { row_of_dots<float>(p, n0, n1); }
 void dots_double(const Product& p, int64_t n0, int64_t n1) { row_of_dots<double>(p, n0, n1); }
 
@@ -342,10 +360,12 @@ HWY_EXPORT(dots_float);
 HWY_EXPORT(dots_double);
 
 namespace {
-// Plain loops, for sizes where preparing anything would cost more than the product, and for integers (which wrap around).
+// Plain loops, for sizes where preparing anything would cost more than the product, and for integers (which
+// wrap around).
 template <class T, class A>
 void plain(const Product& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
-  const T *a = static_cast<const T*>(p.a), *b = static_cast<const T*>(p.b), *bias = static_cast<const T*>(p.bias);
+  const T *a = static_cast<const T*>(p.a), *b = static_cast<const T*>(p.b),
+          *bias = static_cast<const T*>(p.bias);
   T* c = static_cast<T*>(p.c);
   const A alpha = static_cast<A>(p.alpha), beta = static_cast<A>(p.beta);
   for (int64_t i = m0; i < m1; ++i)
@@ -369,16 +389,25 @@ struct Kernels {
 };
 Kernels kernels_of(int32_t dtype) {
   switch (dtype) {
-    case SC_FLOAT32: return {HWY_DYNAMIC_DISPATCH(tile_float), plain<float, float>, HWY_DYNAMIC_DISPATCH(dots_float)};
-    case SC_FLOAT64: return {HWY_DYNAMIC_DISPATCH(tile_double), plain<double, double>, HWY_DYNAMIC_DISPATCH(dots_double)};
-    case SC_FLOAT16: return {HWY_DYNAMIC_DISPATCH(tile_half), plain<half_t, float>, nullptr};
-    case SC_BFLOAT16: return {HWY_DYNAMIC_DISPATCH(tile_bfloat16), plain<bfloat16_t, float>, nullptr};
+    case SC_FLOAT32:
+      return {HWY_DYNAMIC_DISPATCH(tile_float), plain<float, float>, HWY_DYNAMIC_DISPATCH(dots_float)};
+    case SC_FLOAT64:
+      return {HWY_DYNAMIC_DISPATCH(tile_double), plain<double, double>, HWY_DYNAMIC_DISPATCH(dots_double)};
+    case SC_FLOAT16:
+      return {HWY_DYNAMIC_DISPATCH(tile_half), plain<half_t, float>, nullptr};
+    case SC_BFLOAT16:
+      return {HWY_DYNAMIC_DISPATCH(tile_bfloat16), plain<bfloat16_t, float>, nullptr};
     // Wrapping arithmetic in the unsigned type of 64 bits gives the low bits of every narrower integer too.
-    case SC_INT64: return {nullptr, plain<int64_t, uint64_t>, nullptr};
-    case SC_INT32: return {nullptr, plain<int32_t, uint64_t>, nullptr};
-    case SC_INT16: return {nullptr, plain<int16_t, uint64_t>, nullptr};
-    case SC_INT8: return {nullptr, plain<int8_t, uint64_t>, nullptr};
-    case SC_UINT8: return {nullptr, plain<uint8_t, uint64_t>, nullptr};
+    case SC_INT64:
+      return {nullptr, plain<int64_t, uint64_t>, nullptr};
+    case SC_INT32:
+      return {nullptr, plain<int32_t, uint64_t>, nullptr};
+    case SC_INT16:
+      return {nullptr, plain<int16_t, uint64_t>, nullptr};
+    case SC_INT8:
+      return {nullptr, plain<int8_t, uint64_t>, nullptr};
+    case SC_UINT8:
+      return {nullptr, plain<uint8_t, uint64_t>, nullptr};
   }
   return {};
 }
@@ -396,9 +425,10 @@ void run_one(const Product& p, const Kernels& f, int64_t threads) {
   const bool dots = f.dots && p.m == 1 && p.b_row == 1;
   if (threads <= 1) return dots ? f.dots(p, 0, p.n) : f.tile(p, 0, p.m, 0, p.n);
   if (dots)
-    return parallel_for(0, p.n, std::max<int64_t>(1, kPerThread / p.k), [&](int64_t from, int64_t to) { f.dots(p, from, to); });
-  // Each piece packs what it reads: split so that the pieces are as square as the thread count allows, on multiples of the
-  // register block.
+    return parallel_for(0, p.n, std::max<int64_t>(1, kPerThread / p.k),
+                        [&](int64_t from, int64_t to) { f.dots(p, from, to); });
+  // Each piece packs what it reads: split so that the pieces are as square as the thread count allows, on
+  // multiples of the register block.
   constexpr int64_t kAlignRows = 12, kAlignColumns = 32;
   int64_t best_rows = 1;
   double best = 1e300;
@@ -407,7 +437,8 @@ void run_one(const Product& p, const Kernels& f, int64_t threads) {
     const int64_t rows = ceil_div(ceil_div(p.m, kAlignRows), r) * kAlignRows;
     const int64_t columns = ceil_div(ceil_div(p.n, kAlignColumns), threads / r) * kAlignColumns;
     // time of the largest piece: its multiplications, and packing both its operands
-    const double cost = static_cast<double>(rows) * static_cast<double>(columns) + 8.0 * static_cast<double>(rows + columns);
+    const double cost =
+        static_cast<double>(rows) * static_cast<double>(columns) + 8.0 * static_cast<double>(rows + columns);
     if (cost < best) {
       best = cost;
       best_rows = r;
@@ -435,8 +466,8 @@ int32_t matmul(const ScMatmul* q) {
   const Kernels f = kernels_of(q->dtype);
   if (!f.plain) return SC_UNSUPPORTED;
   if (q->m == 0 || q->n == 0 || q->batch == 0) return SC_OK;
-  Product p{q->m,     q->n,     q->k,     q->a,     q->b, q->bias, q->c,     q->a_row, q->a_col, q->b_row,
-            q->b_col, q->c_row, q->c_col, 0,        1,    q->alpha, q->beta};
+  Product p{q->m,     q->n,     q->k,     q->a,     q->b, q->bias, q->c,     q->a_row, q->a_col,
+            q->b_row, q->b_col, q->c_row, q->c_col, 0,    1,       q->alpha, q->beta};
   // C^T = B^T A^T where that makes C's rows contiguous, or its only column a row.
   int64_t a_batch = q->a_batch, b_batch = q->b_batch;
   if ((p.c_row == 1 && p.c_col != 1 && p.m > 1) || (p.n == 1 && p.m > 1)) {

@@ -27,25 +27,28 @@ bool is_nan(T v) {
 }
 template <class T>
 T lowest() {
-  return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                              : std::numeric_limits<T>::lowest();
 }
 
 constexpr int64_t kGrain = 16384;  // input elements worth a thread of their own
 
-// Planes are independent. In channels-last order the planes of one image are taken together, a few channels at a time, so that
-// the inner loop runs along memory.
+// Planes are independent. In channels-last order the planes of one image are taken together, a few channels
+// at a time, so that the inner loop runs along memory.
 template <class F>
 void for_planes(const ScPool& p, const F& body) {
   const bool last = p.x_strides[1] == 1 && p.channels > 1;
   constexpr int64_t kChannels = 64;
   const int64_t group = last ? std::min(kChannels, p.channels) : 1;
   const int64_t groups = (p.channels + group - 1) / group, size = p.in[0] * p.in[1] * group;
-  parallel_for(0, p.batch * groups, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, size)), [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) {
-      const int64_t n = i / groups, c = i % groups * group;
-      body(n * p.x_strides[0] + c * p.x_strides[1], n * p.y_strides[0] + c * p.y_strides[1], std::min(group, p.channels - c));
-    }
-  });
+  parallel_for(0, p.batch * groups, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, size)),
+               [&](int64_t from, int64_t to) {
+                 for (int64_t i = from; i < to; ++i) {
+                   const int64_t n = i / groups, c = i % groups * group;
+                   body(n * p.x_strides[0] + c * p.x_strides[1], n * p.y_strides[0] + c * p.y_strides[1],
+                        std::min(group, p.channels - c));
+                 }
+               });
 }
 
 template <class T>
@@ -125,7 +128,8 @@ int32_t max_backward(const ScPool& p) {
         const int64_t at = oh * p.y_strides[2] + ow * p.y_strides[3];
         for (int64_t c = 0; c < channels; ++c) {
           const int64_t i = index[at + c];
-          T& to = x[c + (packed ? i * p.x_strides[3] : i / p.in[1] * p.x_strides[2] + i % p.in[1] * p.x_strides[3])];
+          T& to = x[c + (packed ? i * p.x_strides[3]
+                                : i / p.in[1] * p.x_strides[2] + i % p.in[1] * p.x_strides[3])];
           to = static_cast<T>(to + y[at + c]);
         }
       }
@@ -175,7 +179,8 @@ int32_t average_forward(const ScPool& p) {
             const T* row = x + h * p.x_strides[2] + w * p.x_strides[3];
             for (int64_t c = 0; c < channels; ++c) sum[c] += static_cast<A>(row[c]);
           }
-        for (int64_t c = 0; c < channels; ++c) y[at + c] = v.h0 < v.h1 && v.w0 < v.w1 ? static_cast<T>(sum[c] / static_cast<A>(v.count)) : T(0);
+        for (int64_t c = 0; c < channels; ++c)
+          y[at + c] = v.h0 < v.h1 && v.w0 < v.w1 ? static_cast<T>(sum[c] / static_cast<A>(v.count)) : T(0);
       }
   });
   return SC_OK;
@@ -195,28 +200,39 @@ int32_t average_backward(const ScPool& p) {
         for (int64_t h = v.h0; h < v.h1; ++h)
           for (int64_t w = v.w0; w < v.w1; ++w) {
             T* to = x + h * p.x_strides[2] + w * p.x_strides[3];
-            for (int64_t c = 0; c < channels; ++c) to[c] = static_cast<T>(static_cast<A>(to[c]) + static_cast<A>(from[c]) / static_cast<A>(v.count));
+            for (int64_t c = 0; c < channels; ++c)
+              to[c] =
+                  static_cast<T>(static_cast<A>(to[c]) + static_cast<A>(from[c]) / static_cast<A>(v.count));
           }
       }
   });
   return SC_OK;
 }
 
-#define SC_POOL_KERNEL(name, fn)                          \
-  int32_t name(const ScPool* p) {                         \
-    switch (p->dtype) {                                   \
-      case SC_FLOAT32: return fn<float>(*p);              \
-      case SC_FLOAT64: return fn<double>(*p);             \
-      case SC_FLOAT16: return fn<half_t>(*p);             \
-      case SC_BFLOAT16: return fn<bfloat16_t>(*p);        \
-      case SC_INT64: return fn<int64_t>(*p);              \
-      case SC_INT32: return fn<int32_t>(*p);              \
-      case SC_INT16: return fn<int16_t>(*p);              \
-      case SC_INT8: return fn<int8_t>(*p);                \
-      case SC_UINT8: return fn<uint8_t>(*p);              \
-    }                                                     \
-    return SC_UNSUPPORTED;                                \
-  }                                                       \
+#define SC_POOL_KERNEL(name, fn)   \
+  int32_t name(const ScPool* p) {  \
+    switch (p->dtype) {            \
+      case SC_FLOAT32:             \
+        return fn<float>(*p);      \
+      case SC_FLOAT64:             \
+        return fn<double>(*p);     \
+      case SC_FLOAT16:             \
+        return fn<half_t>(*p);     \
+      case SC_BFLOAT16:            \
+        return fn<bfloat16_t>(*p); \
+      case SC_INT64:               \
+        return fn<int64_t>(*p);    \
+      case SC_INT32:               \
+        return fn<int32_t>(*p);    \
+      case SC_INT16:               \
+        return fn<int16_t>(*p);    \
+      case SC_INT8:                \
+        return fn<int8_t>(*p);     \
+      case SC_UINT8:               \
+        return fn<uint8_t>(*p);    \
+    }                              \
+    return SC_UNSUPPORTED;         \
+  }                                \
   SC_CPU_KERNEL(pool.fn, name)
 SC_POOL_KERNEL(run_max_forward, max_forward);
 SC_POOL_KERNEL(run_max_backward, max_backward);

@@ -43,7 +43,8 @@ struct Setting {
   double scale;
 };
 
-Tensor causal_mask(int64_t queries, int64_t keys, const Tensor& like) {  // 0 on and below the diagonal, -inf above
+Tensor causal_mask(int64_t queries, int64_t keys,
+                   const Tensor& like) {  // 0 on and below the diagonal, -inf above
   NoGradGuard guard;
   Tensor m = empty({queries, keys}, like.dtype(), like.device());
   fill_into(m, Scalar(kMinusInf));
@@ -56,7 +57,8 @@ void strides_of(const Tensor& t, int64_t* s) {
   for (int i = 0; i < 3; ++i) s[i] = t.strides()[i];
 }
 
-ScAttention arguments(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const Setting& o) {
+ScAttention arguments(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                      const Setting& o) {
   ScAttention a{};
   a.dtype = static_cast<int32_t>(q.dtype());
   a.causal = o.causal;
@@ -81,7 +83,8 @@ ScAttention arguments(const Tensor& q, const Tensor& k, const Tensor& v, const T
 }
 
 // Gradients of q, k and v in differentiable operators: what second derivatives are taken of.
-TensorList composed_backward(const Tensor& g, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double scale) {
+TensorList composed_backward(const Tensor& g, const Tensor& q, const Tensor& k, const Tensor& v,
+                             const Tensor& mask, double scale) {
   const Tensor p = weights(q, k, mask, scale);
   const Tensor dp = matmul(g, transposed(v));
   const Tensor ds = p * (dp - sum_dim(dp * p, IntList{-1}, true)) * Scalar(scale);
@@ -102,7 +105,8 @@ Tensor fused(const Tensor& q0, const Tensor& k0, const Tensor& v0, const Tensor&
   check_kernel(kernels.forward(&a), q.device(), "scaled_dot_product_attention");
   differentiable("ScaledDotProductFlashAttentionForCpuBackward0", y)
       .wrt_all({q0, k0, v0},
-               [q = saved(q0), k = saved(k0), v = saved(v0), mask, lse, o](const TensorList& grads, const std::vector<bool>&) -> TensorList {
+               [q = saved(q0), k = saved(k0), v = saved(v0), mask, lse, o](
+                   const TensorList& grads, const std::vector<bool>&) -> TensorList {
                  const Tensor& g = grads[0];
                  if (grad_enabled()) {
                    Tensor bias = mask;
@@ -110,7 +114,8 @@ Tensor fused(const Tensor& q0, const Tensor& k0, const Tensor& v0, const Tensor&
                    return composed_backward(g, q(), k(), v(), bias, o.scale);
                  }
                  const Tensor q1 = usable(q()), k1 = usable(k()), v1 = usable(v()), dy = usable(g);
-                 Tensor dq = empty(q1.sizes(), q1.dtype(), q1.device()), dk = empty(k1.sizes(), k1.dtype(), k1.device()),
+                 Tensor dq = empty(q1.sizes(), q1.dtype(), q1.device()),
+                        dk = empty(k1.sizes(), k1.dtype(), k1.device()),
                         dv = empty(v1.sizes(), v1.dtype(), v1.device());
                  ScAttention b = arguments(q1, k1, v1, mask, o);
                  b.dy = dy.data();
@@ -119,7 +124,8 @@ Tensor fused(const Tensor& q0, const Tensor& k0, const Tensor& v0, const Tensor&
                  b.dq = dq.data();
                  b.dk = dk.data();
                  b.dv = dv.data();
-                 check_kernel(backend_of(q1.device()).attention.backward(&b), q1.device(), "scaled_dot_product_attention_backward");
+                 check_kernel(backend_of(q1.device()).attention.backward(&b), q1.device(),
+                              "scaled_dot_product_attention_backward");
                  return {dq, dk, dv};
                })
       .finish();
@@ -131,13 +137,15 @@ bool fits_kernel(const Tensor& q, const Tensor& k, const Tensor& v) {
   if (!kernels.forward || !kernels.backward || q.dim() != 4 || k.dim() != 4 || v.dim() != 4) return false;
   if (q.dtype() != DType::kFloat32 && q.dtype() != DType::kFloat64) return false;
   const Dims &a = q.sizes(), &b = k.sizes(), &c = v.sizes();
-  return q.device() == k.device() && q.device() == v.device() && a[0] == b[0] && a[0] == c[0] && a[1] == b[1] && a[1] == c[1] && a[3] == b[3] &&
-         b[2] == c[2] && b[2] > 0 && a[3] > 0 && q.numel() > 0 && v.numel() > 0;
+  return q.device() == k.device() && q.device() == v.device() && a[0] == b[0] && a[0] == c[0] &&
+         a[1] == b[1] && a[1] == c[1] && a[3] == b[3] && b[2] == c[2] && b[2] > 0 && a[3] > 0 &&
+         q.numel() > 0 && v.numel() > 0;
 }
 
 const char* dtype_in_words(DType t) {
-  static constexpr const char* kNames[kNumDTypes] = {"float",     "double",    "c10::Half",   "c10::BFloat16", "long int",
-                                                     "int",       "short int", "signed char", "unsigned char", "bool"};
+  static constexpr const char* kNames[kNumDTypes] = {"float",         "double", "c10::Half", "c10::BFloat16",
+                                                     "long int",      "int",    "short int", "signed char",
+                                                     "unsigned char", "bool"};
   return kNames[static_cast<int>(t)];
 }
 
@@ -145,7 +153,8 @@ const char* dtype_in_words(DType t) {
 Tensor repeated_heads(const Tensor& x, int64_t heads) {
   const int64_t have = x.size(-3);
   if (have == heads) return x;
-  SC_CHECK(have > 0 && heads % have == 0, "Number of heads in key and value must divide the number of heads in query.");
+  SC_CHECK(have > 0 && heads % have == 0,
+           "Number of heads in key and value must divide the number of heads in query.");
   Dims wide = x.sizes(), out = x.sizes();
   wide.insert(x.dim() - 2, heads / have);
   out[x.dim() - 3] = heads;
@@ -153,24 +162,35 @@ Tensor repeated_heads(const Tensor& x, int64_t heads) {
 }
 }  // namespace
 
-Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask, double dropout_p,
-                                    bool is_causal, const std::optional<double>& scale, bool enable_gqa) {
-  SC_CHECK(query.dtype() == key.dtype() && query.dtype() == value.dtype(), "Expected query, key, and value to have the same dtype, but got query.dtype: ",
-           dtype_in_words(query.dtype()), " key.dtype: ", dtype_in_words(key.dtype()), " and value.dtype: ", dtype_in_words(value.dtype()), " instead.");
+Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
+                                    const Tensor& attn_mask, double dropout_p, bool is_causal,
+                                    const std::optional<double>& scale, bool enable_gqa) {
+  SC_CHECK(query.dtype() == key.dtype() && query.dtype() == value.dtype(),
+           "Expected query, key, and value to have the same dtype, but got query.dtype: ",
+           dtype_in_words(query.dtype()), " key.dtype: ", dtype_in_words(key.dtype()),
+           " and value.dtype: ", dtype_in_words(value.dtype()), " instead.");
   SC_CHECK(query.dim() >= 2 && key.dim() >= 2 && value.dim() >= 2,
-           "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: ", query.dim(), " key.dim: ", key.dim(),
-           " and value.dim: ", value.dim(), " instead.");
-  SC_CHECK(!attn_mask || !is_causal, "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True");
-  SC_CHECK(!attn_mask || attn_mask.dtype() == DType::kBool || attn_mask.dtype() == query.dtype() || attn_mask.dtype() == DType::kFloat32,
+           "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: ",
+           query.dim(), " key.dim: ", key.dim(), " and value.dim: ", value.dim(), " instead.");
+  SC_CHECK(!attn_mask || !is_causal,
+           "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True");
+  SC_CHECK(!attn_mask || attn_mask.dtype() == DType::kBool || attn_mask.dtype() == query.dtype() ||
+               attn_mask.dtype() == DType::kFloat32,
            "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: ",
-           attn_mask ? dtype_in_words(attn_mask.dtype()) : "", " and  query.dtype: ", dtype_in_words(query.dtype()), " instead.");
-  SC_CHECK(query.is_floating_point(), "expected scalar type Float but found ", scalar_type_name(query.dtype()));
+           attn_mask ? dtype_in_words(attn_mask.dtype()) : "",
+           " and  query.dtype: ", dtype_in_words(query.dtype()), " instead.");
+  SC_CHECK(query.is_floating_point(), "expected scalar type Float but found ",
+           scalar_type_name(query.dtype()));
   if (is_reduced_floating(query.dtype())) {  // scores and sums in float
-    const auto wide = [](const Tensor& t) { return t && is_reduced_floating(t.dtype()) ? to_dtype(t, DType::kFloat32) : t; };
-    return to_dtype(scaled_dot_product_attention(wide(query), wide(key), wide(value), wide(attn_mask), dropout_p, is_causal, scale, enable_gqa),
+    const auto wide = [](const Tensor& t) {
+      return t && is_reduced_floating(t.dtype()) ? to_dtype(t, DType::kFloat32) : t;
+    };
+    return to_dtype(scaled_dot_product_attention(wide(query), wide(key), wide(value), wide(attn_mask),
+                                                 dropout_p, is_causal, scale, enable_gqa),
                     query.dtype());
   }
-  const Tensor k = enable_gqa ? repeated_heads(key, query.size(-3)) : key, v = enable_gqa ? repeated_heads(value, query.size(-3)) : value;
+  const Tensor k = enable_gqa ? repeated_heads(key, query.size(-3)) : key,
+               v = enable_gqa ? repeated_heads(value, query.size(-3)) : value;
   const Setting o{is_causal, scale ? *scale : 1 / std::sqrt(static_cast<double>(query.size(-1)))};
   Tensor mask = attn_mask;
   if (mask && mask.dtype() == DType::kBool) {  // false: not attended to
@@ -190,7 +210,8 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   }
   const bool three = query.dim() == 3 && k.dim() == 3 && v.dim() == 3 && (!mask || mask.dim() <= 3);
   if (dropout_p == 0 && !differentiable_mask && same_scores) {
-    const Tensor q4 = three ? unsqueeze(query, 1) : query, k4 = three ? unsqueeze(k, 1) : k, v4 = three ? unsqueeze(v, 1) : v;
+    const Tensor q4 = three ? unsqueeze(query, 1) : query, k4 = three ? unsqueeze(k, 1) : k,
+                 v4 = three ? unsqueeze(v, 1) : v;
     if (fits_kernel(q4, k4, v4)) {
       Tensor m = mask ? mask.detach() : mask;
       if (m) {
@@ -206,7 +227,8 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   if (dropout_p > 0) p = dropout(p, dropout_p, true);
   return matmul(p, v);
 }
-OP("scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? "
+OP("scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float "
+   "dropout_p=0.0, bool is_causal=False, *, float? "
    "scale=None, bool enable_gqa=False) -> Tensor",
    scaled_dot_product_attention, kNN,
    R"(Attention: `softmax(query @ key.T * scale + mask) @ value`; `[..., L, E]`, `[..., S, E]` and `[..., S, V]` give `[..., L, V]`.

@@ -11,7 +11,8 @@ constexpr int kEllipsis = kLetters;
 
 int letter(char c, size_t at) {
   const bool upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z';
-  SC_CHECK(upper || lower, "einsum(): invalid subscript given at index ", static_cast<int64_t>(at), " in the equation string, subscripts must be in [a-zA-Z]");
+  SC_CHECK(upper || lower, "einsum(): invalid subscript given at index ", static_cast<int64_t>(at),
+           " in the equation string, subscripts must be in [a-zA-Z]");
   return upper ? c - 'A' : c - 'a' + 26;
 }
 char name_of(int label) { return static_cast<char>(label < 26 ? 'A' + label : 'a' + label - 26); }
@@ -35,19 +36,22 @@ Equation parse(const std::string& text, size_t count) {
     if (c == ' ') continue;
     if (c == '.') {
       SC_CHECK(!ellipsis, "einsum(): found '.' for operand ", n, " for which an ellipsis was already found");
-      SC_CHECK(i + 2 < end && text[i + 1] == '.' && text[i + 2] == '.', "einsum(): found '.' for operand ", n, " that is not part of any ellipsis");
+      SC_CHECK(i + 2 < end && text[i + 1] == '.' && text[i + 2] == '.', "einsum(): found '.' for operand ", n,
+               " that is not part of any ellipsis");
       ellipsis = true;
       i += 2;
       e.operands.back().push_back(kEllipsis);
     } else if (c == ',') {
       e.operands.emplace_back();
       ellipsis = false;
-      SC_CHECK(e.operands.size() <= count, "einsum(): fewer operands were provided than specified in the equation");
+      SC_CHECK(e.operands.size() <= count,
+               "einsum(): fewer operands were provided than specified in the equation");
     } else {
       e.operands.back().push_back(letter(c, i));
     }
   }
-  SC_CHECK(e.operands.size() >= count, "einsum(): more operands were provided than specified in the equation");
+  SC_CHECK(e.operands.size() >= count,
+           "einsum(): more operands were provided than specified in the equation");
   if (!e.explicit_output) return e;
   ellipsis = false;
   for (size_t i = arrow + 2; i < text.size(); ++i) {
@@ -55,21 +59,23 @@ Equation parse(const std::string& text, size_t count) {
     if (c == ' ') continue;
     if (c == '.') {
       SC_CHECK(!ellipsis, "einsum(): found '.' for output but an ellipsis (...) was already found");
-      SC_CHECK(i + 2 < text.size() && text[i + 1] == '.' && text[i + 2] == '.', "einsum(): found '.' for output that is not part of any ellipsis (...)");
+      SC_CHECK(i + 2 < text.size() && text[i + 1] == '.' && text[i + 2] == '.',
+               "einsum(): found '.' for output that is not part of any ellipsis (...)");
       ellipsis = true;
       i += 2;
       e.output.push_back(kEllipsis);
     } else {
       const int l = letter(c, i);
-      SC_CHECK(std::find(e.output.begin(), e.output.end(), l) == e.output.end(), "einsum(): output subscript ", name_of(l),
-               " appears more than once in the output");
+      SC_CHECK(std::find(e.output.begin(), e.output.end(), l) == e.output.end(),
+               "einsum(): output subscript ", name_of(l), " appears more than once in the output");
       e.output.push_back(l);
     }
   }
   return e;
 }
 
-// The sum of a * b over `summed`. Both have every dimension, of size 1 where an operand lacks it; so has the result.
+// The sum of a * b over `summed`. Both have every dimension, of size 1 where an operand lacks it; so has the
+// result.
 Tensor contract(const Tensor& a0, const Tensor& b0, const std::vector<bool>& summed) {
   const int n = a0.dim();
   Tensor a = a0, b = b0;
@@ -79,9 +85,12 @@ Tensor contract(const Tensor& a0, const Tensor& b0, const std::vector<bool>& sum
     const bool in_a = a.sizes()[d] != 1, in_b = b.sizes()[d] != 1;
     const auto s = static_cast<size_t>(d);
     if (summed[s]) {
-      if (in_a && in_b) inner.push_back(d);
-      else if (in_a) alone_a.push_back(d);
-      else if (in_b) alone_b.push_back(d);
+      if (in_a && in_b)
+        inner.push_back(d);
+      else if (in_a)
+        alone_a.push_back(d);
+      else if (in_b)
+        alone_b.push_back(d);
     } else if (in_a && in_b) {
       batch.push_back(d);
     } else if (in_a) {
@@ -108,7 +117,8 @@ Tensor contract(const Tensor& a0, const Tensor& b0, const std::vector<bool>& sum
     return permute(x, order);
   };
   const int64_t nb = extent(a, batch), nr = extent(a, rows), nc = extent(b, columns), ni = extent(a, inner);
-  const Tensor left = reshape(arranged(a, batch, rows, inner), {nb, nr, ni}), right = reshape(arranged(b, batch, inner, columns), {nb, ni, nc});
+  const Tensor left = reshape(arranged(a, batch, rows, inner), {nb, nr, ni}),
+               right = reshape(arranged(b, batch, inner, columns), {nb, ni, nc});
   const Tensor product = bmm(left, right);
   Dims shape, place = Dims::filled(n, 0);
   int k = 0;
@@ -137,12 +147,16 @@ Tensor einsum(const std::string& equation, const TensorList& operands) {
   int64_t occurrences[kLetters] = {};
   int64_t covered = 0;
   for (size_t i = 0; i < operands.size(); ++i) {
-    const bool has_ellipsis = std::find(e.operands[i].begin(), e.operands[i].end(), kEllipsis) != e.operands[i].end();
+    const bool has_ellipsis =
+        std::find(e.operands[i].begin(), e.operands[i].end(), kEllipsis) != e.operands[i].end();
     const auto labels = static_cast<int64_t>(e.operands[i].size()) - (has_ellipsis ? 1 : 0);
     const int64_t dims = operands[i].dim();
-    SC_CHECK(has_ellipsis ? labels <= dims : labels == dims, "einsum(): the number of subscripts in the equation (", labels, ") ",
-             has_ellipsis ? "is more than the number of dimensions (" : "does not match the number of dimensions (", dims, ") for operand ",
-             static_cast<int64_t>(i), has_ellipsis ? "" : " and no ellipsis was given");
+    SC_CHECK(has_ellipsis ? labels <= dims : labels == dims,
+             "einsum(): the number of subscripts in the equation (", labels, ") ",
+             has_ellipsis ? "is more than the number of dimensions ("
+                          : "does not match the number of dimensions (",
+             dims, ") for operand ", static_cast<int64_t>(i),
+             has_ellipsis ? "" : " and no ellipsis was given");
     if (has_ellipsis) covered = std::max(covered, dims - labels);
     for (int l : e.operands[i])
       if (l != kEllipsis) ++occurrences[l];
@@ -162,7 +176,8 @@ Tensor einsum(const std::string& equation, const TensorList& operands) {
       ellipsis_at = total;
       total += covered;
     } else {
-      SC_CHECK(occurrences[l] > 0, "einsum(): output subscript ", name_of(l), " does not appear in the equation for any input operand");
+      SC_CHECK(occurrences[l] > 0, "einsum(): output subscript ", name_of(l),
+               " does not appear in the equation for any input operand");
       place[l] = total++;
     }
   }
@@ -174,7 +189,8 @@ Tensor einsum(const std::string& equation, const TensorList& operands) {
   for (int l = 0; l < kLetters; ++l)
     if (occurrences[l] > 0 && place[l] < 0) place[l] = total++;
 
-  // Bring every operand to all `total` dimensions: diagonals of repeated labels, then a permutation, size 1 where absent.
+  // Bring every operand to all `total` dimensions: diagonals of repeated labels, then a permutation, size 1
+  // where absent.
   TensorList full;
   std::vector<int64_t> seen(static_cast<size_t>(total), 1);
   std::vector<size_t> last_use(static_cast<size_t>(total), 0);
@@ -197,8 +213,8 @@ Tensor einsum(const std::string& equation, const TensorList& operands) {
         continue;
       }
       const auto first = static_cast<int>(before - at.begin());
-      SC_CHECK(x.size(first) == x.size(dim), "einsum(): subscript ", name_of(l), " is repeated for operand ", static_cast<int64_t>(i),
-               " but the sizes don't match, ", x.size(dim), " != ", x.size(first));
+      SC_CHECK(x.size(first) == x.size(dim), "einsum(): subscript ", name_of(l), " is repeated for operand ",
+               static_cast<int64_t>(i), " but the sizes don't match, ", x.size(dim), " != ", x.size(first));
       x = movedim(diagonal(x, 0, first, dim), {-1}, {first});
     }
     for (int d = 0; d < x.dim(); ++d) {
@@ -209,8 +225,8 @@ Tensor einsum(const std::string& equation, const TensorList& operands) {
         std::string label = "...";
         for (int l = 0; l < kLetters; ++l)
           if (place[l] == static_cast<int64_t>(p)) label = std::string(1, name_of(l));
-        SC_CHECK(seen[p] == size, "einsum(): subscript ", label, " has size ", size, " for operand ", static_cast<int64_t>(i),
-                 " which does not broadcast with previously seen size ", seen[p]);
+        SC_CHECK(seen[p] == size, "einsum(): subscript ", label, " has size ", size, " for operand ",
+                 static_cast<int64_t>(i), " which does not broadcast with previously seen size ", seen[p]);
       }
       last_use[p] = i;
     }
@@ -234,7 +250,8 @@ Tensor einsum(const std::string& equation, const TensorList& operands) {
   if (!early.empty()) y = sum_dim(y, early, true);
   for (size_t i = 1; i < full.size(); ++i) {
     std::vector<bool> summed(static_cast<size_t>(total), false);
-    for (int64_t p = kept; p < total; ++p) summed[static_cast<size_t>(p)] = last_use[static_cast<size_t>(p)] == i;
+    for (int64_t p = kept; p < total; ++p)
+      summed[static_cast<size_t>(p)] = last_use[static_cast<size_t>(p)] == i;
     y = contract(y, full[i], summed);
   }
   return kept == total ? y : reshape(y, Dims(y.sizes().data(), static_cast<int>(kept)));

@@ -4,7 +4,8 @@
 
 namespace sconce::ops {
 
-// In an in-place operator whose kernel may write straight into `self` (registry.cc decides), hands `self` out as the output once.
+// In an in-place operator whose kernel may write straight into `self` (registry.cc decides), hands `self` out
+// as the output once.
 static Tensor direct_output(DType out, const Dims& shape) {
   InPlaceScope* scope = thread_state().in_place;
   if (!scope || !scope->direct) return {};
@@ -26,15 +27,19 @@ Tensor unary(ScUnaryOp op, const Tensor& x, Params p) {
   Iter it(out);
   if (Tensor self = direct_output(out, x.sizes())) it.out(self);
   it.in(x).build();
-  if (it.result().numel()) run_kernel(backend_of(it.device()).elementwise.unary, it.device(), "unary", op, it.c(), p.p);
+  if (it.result().numel())
+    run_kernel(backend_of(it.device()).elementwise.unary, it.device(), "unary", op, it.c(), p.p);
   return it.result();
 }
 
-Tensor unary_float(ScUnaryOp op, const Tensor& x, Params p) { return unary(op, cast_raw(x, floating_dtype(x.dtype())), p); }
+Tensor unary_float(ScUnaryOp op, const Tensor& x, Params p) {
+  return unary(op, cast_raw(x, floating_dtype(x.dtype())), p);
+}
 
 static Tensor run_binary(ScBinaryOp op, Iter& it, const Params& p) {
   it.build();
-  if (it.result().numel()) run_kernel(backend_of(it.device()).elementwise.binary, it.device(), "binary", op, it.c(), p.p);
+  if (it.result().numel())
+    run_kernel(backend_of(it.device()).elementwise.binary, it.device(), "binary", op, it.c(), p.p);
   return it.result();
 }
 
@@ -54,8 +59,10 @@ Tensor binary_as(ScBinaryOp op, const Tensor& a0, const Tensor& b0, DType comput
     // Overlap is only safe where the operand is `self` itself.
     for (const Tensor* t : {&a, &b})
       SC_CHECK(t->storage() != self.storage() || t->is_same(self) || t->numel() <= 1 ||
-                   (t->strides() == self.strides() && t->storage_offset() == self.storage_offset() && t->sizes() == self.sizes()),
-               "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
+                   (t->strides() == self.strides() && t->storage_offset() == self.storage_offset() &&
+                    t->sizes() == self.sizes()),
+               "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
+               "a single memory location. "
                "Please clone() the tensor before performing the operation.");
     if (Tensor o = direct_output(out, broadcast_shapes(a.sizes(), b.sizes()))) it.out(o);
   }
@@ -92,8 +99,12 @@ Tensor binary(ScBinaryOp op, const Scalar& a, const Tensor& b, Params p) {
   return binary_as(op, a, b, t, t, p);
 }
 
-Tensor compare(ScBinaryOp op, const Tensor& a, const Tensor& b) { return binary_as(op, a, b, result_type(a, b), DType::kBool); }
-Tensor compare(ScBinaryOp op, const Tensor& a, const Scalar& b) { return binary_as(op, a, b, result_type(a, b), DType::kBool); }
+Tensor compare(ScBinaryOp op, const Tensor& a, const Tensor& b) {
+  return binary_as(op, a, b, result_type(a, b), DType::kBool);
+}
+Tensor compare(ScBinaryOp op, const Tensor& a, const Scalar& b) {
+  return binary_as(op, a, b, result_type(a, b), DType::kBool);
+}
 
 Tensor ternary(ScTernaryOp op, const Tensor& a0, const Tensor& b0, const Tensor& c0, DType dtype, Params p) {
   Device d = a0.device();
@@ -103,7 +114,8 @@ Tensor ternary(ScTernaryOp op, const Tensor& a0, const Tensor& b0, const Tensor&
   const Tensor b = same_device(cast_raw(b0, dtype), d), c = same_device(cast_raw(c0, dtype), d);
   Iter it(dtype);
   it.in(a).in(b).in(c).build();
-  if (it.result().numel()) run_kernel(backend_of(it.device()).elementwise.ternary, it.device(), "ternary", op, it.c(), p.p);
+  if (it.result().numel())
+    run_kernel(backend_of(it.device()).elementwise.ternary, it.device(), "ternary", op, it.c(), p.p);
   return it.result();
 }
 

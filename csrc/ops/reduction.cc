@@ -21,8 +21,10 @@ Dims reduced_shape(const Dims& sizes, const Dims& dims, bool keepdim) {
   const uint32_t mask = mask_of(dims);
   Dims out;
   for (int i = 0; i < sizes.size(); ++i) {
-    if (!(mask >> i & 1)) out.push_back(sizes[i]);
-    else if (keepdim) out.push_back(1);
+    if (!(mask >> i & 1))
+      out.push_back(sizes[i]);
+    else if (keepdim)
+      out.push_back(1);
   }
   return out;
 }
@@ -47,7 +49,8 @@ int coalesce(Axis* a, int n) {
   int m = 0;
   for (int i = 0; i < n; ++i) {
     if (a[i].size == 1) continue;
-    if (m > 0 && a[m - 1].in_stride == a[i].in_stride * a[i].size && a[m - 1].out_stride == a[i].out_stride * a[i].size) {
+    if (m > 0 && a[m - 1].in_stride == a[i].in_stride * a[i].size &&
+        a[m - 1].out_stride == a[i].out_stride * a[i].size) {
       a[m - 1] = {a[m - 1].size * a[i].size, a[i].in_stride, a[i].out_stride};
     } else {
       a[m++] = a[i];
@@ -57,9 +60,11 @@ int coalesce(Axis* a, int n) {
 }
 }  // namespace
 
-Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim, DType out_dtype, double p, Tensor* out2) {
+Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim, DType out_dtype, double p,
+              Tensor* out2) {
   const uint32_t mask = self.dim() == 0 ? 0 : mask_of(dims);
-  Tensor out = empty(reduced_shape(self.sizes(), self.dim() == 0 ? Dims() : dims, keepdim), out_dtype, self.device());
+  Tensor out =
+      empty(reduced_shape(self.sizes(), self.dim() == 0 ? Dims() : dims, keepdim), out_dtype, self.device());
   const bool indexed = op == SC_RED_MAX_INDEX || op == SC_RED_MIN_INDEX;
   if (out2) *out2 = empty(out.sizes(), indexed ? DType::kInt64 : out_dtype, self.device());
   ScReduce r{};
@@ -85,7 +90,8 @@ Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim,
   }
   if (out.numel() == 0) return out;
   r.nkept = coalesce(kept, nk);
-  // Indices count in the order of the dimensions, so those must not be reordered; merging in order is still right.
+  // Indices count in the order of the dimensions, so those must not be reordered; merging in order is still
+  // right.
   const bool ordered = op == SC_RED_ARGMAX || op == SC_RED_ARGMIN || indexed;
   if (ordered) {
     int m = 0;
@@ -93,19 +99,22 @@ Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim,
       if (reduced[i].size == 1) continue;
       if (m > 0 && reduced[m - 1].in_stride == reduced[i].in_stride * reduced[i].size)
         reduced[m - 1] = {reduced[m - 1].size * reduced[i].size, reduced[i].in_stride, 0};
-      else reduced[m++] = reduced[i];
+      else
+        reduced[m++] = reduced[i];
     }
     r.nreduced = m;
   } else {
     for (int i = 0; i < nr; ++i) reduced[i].out_stride = 0;
     int m = 0;
     for (int i = 1; i < nr; ++i)
-      for (int j = i; j > 0 && reduced[j].in_stride > reduced[j - 1].in_stride; --j) std::swap(reduced[j], reduced[j - 1]);
+      for (int j = i; j > 0 && reduced[j].in_stride > reduced[j - 1].in_stride; --j)
+        std::swap(reduced[j], reduced[j - 1]);
     for (int i = 0; i < nr; ++i) {
       if (reduced[i].size == 1) continue;
       if (m > 0 && reduced[m - 1].in_stride == reduced[i].in_stride * reduced[i].size)
         reduced[m - 1] = {reduced[m - 1].size * reduced[i].size, reduced[i].in_stride, 0};
-      else reduced[m++] = reduced[i];
+      else
+        reduced[m++] = reduced[i];
     }
     r.nreduced = m;
   }

@@ -15,7 +15,8 @@ Tensor restore_dims(const Tensor& g, const Dims& dims, int ndim, bool keepdim);
 // The dtype of a sum or product: integers accumulate as int64 unless a dtype is asked for.
 DType accumulated_dtype(const Tensor& self, const std::optional<DType>& dtype);
 // The gradient `g` of a result `y`, picked from `x` by value, shared among the elements that equal it.
-Tensor share_evenly(const Tensor& g, const Tensor& x, const Tensor& y, const Dims& dims, bool keepdim, bool nan_equals);
+Tensor share_evenly(const Tensor& g, const Tensor& x, const Tensor& y, const Dims& dims, bool keepdim,
+                    bool nan_equals);
 // Whether any element is zero; waits for the device.
 bool has_zero(const Tensor& x);
 

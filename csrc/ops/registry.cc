@@ -1,8 +1,9 @@
 // Note [Signatures]
-// A signature is written as PyTorch writes it: `name.overload(Type name=default, *, Type keyword_only=default) -> Returns`.
-// Types: Tensor, Tensor?, Tensor[], Tensor?[], Scalar, Scalar?, Scalar[], int, int?, int[], int[2], int[]?, float, float[], bool, str,
-// ScalarType (a dtype), Device, MemoryFormat, Generator; `?` allows None. It is the single source: the parser of
-// arguments (lib/dispatch.ts), the TypeScript declarations (scripts/generate.ts) and the guard tests all read it.
+// A signature is written as PyTorch writes it: `name.overload(Type name=default, *, Type
+// keyword_only=default) -> Returns`. Types: Tensor, Tensor?, Tensor[], Tensor?[], Scalar, Scalar?, Scalar[],
+// int, int?, int[], int[2], int[]?, float, float[], bool, str, ScalarType (a dtype), Device, MemoryFormat,
+// Generator; `?` allows None. It is the single source: the parser of arguments (lib/dispatch.ts), the
+// TypeScript declarations (scripts/generate.ts) and the guard tests all read it.
 #include "registry.h"
 
 #include <cstdlib>
@@ -58,9 +59,9 @@ static Value parse_default(const Param& p, const char* signature) {
       break;
     case ParamType::kScalar:
       v.tag = Value::kScalar;
-      v.scalar = t == "True" || t == "False"                          ? Scalar(t == "True")
+      v.scalar = t == "True" || t == "False"                  ? Scalar(t == "True")
                  : t.find_first_of(".e") == std::string::npos ? Scalar(static_cast<int64_t>(atoll(t.c_str())))
-                                                                      : Scalar(atof(t.c_str()));
+                                                              : Scalar(atof(t.c_str()));
       break;
     case ParamType::kString:
       v.tag = Value::kString;
@@ -107,7 +108,7 @@ void OpEntry::parse() {
     size_t end = i;  // up to the next comma outside brackets
     int depth = 0;
     while (end < arrow && (s[end] != ',' || depth > 0)) {
-      if (s[end] == '[' ) ++depth;
+      if (s[end] == '[') ++depth;
       if (s[end] == ']') --depth;
       ++end;
     }
@@ -141,7 +142,8 @@ void OpEntry::parse() {
     }
     params.push_back(std::move(p));
   }
-  SC_CHECK(params.size() == arity, "signature ", signature, " has ", params.size(), " parameters, its function ", arity);
+  SC_CHECK(params.size() == arity, "signature ", signature, " has ", params.size(),
+           " parameters, its function ", arity);
   overload = dot == std::string::npos ? "" : full.substr(dot + 1);
   name = full.substr(0, dot);
 }

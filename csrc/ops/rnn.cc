@@ -235,7 +235,8 @@ std::tuple<Tensor, Tensor, Tensor> lstm(const Tensor& input, const TensorList& h
              "Input and parameter tensors are not at the same device, found input tensor at ",
              device_name(input.device()), " and parameter tensor at ", device_name(w.device()));
   }
-  if (input.dtype() == DType::kFloat16 || input.dtype() == DType::kBFloat16) {  // the recurrence runs in float
+  if (input.dtype() == DType::kFloat16 ||
+      input.dtype() == DType::kBFloat16) {  // the recurrence runs in float
     const auto widened = [](const TensorList& ts) {
       TensorList out;
       for (const Tensor& t : ts) out.push_back(to_dtype(t, DType::kFloat32));

@@ -9,9 +9,10 @@ Tensor gather_strided(const Tensor& flat, const Dims& sizes, const Dims& strides
   const Tensor src = contiguous_raw(flat);
   Tensor y = empty(sizes, flat.dtype(), flat.device());
   copy_into(y, alias_of(src, sizes, strides, src.storage_offset() + offset));
-  return differentiable("AsStridedCopyBackward0", y).wrt(flat, [sizes, strides, offset, n = flat.numel()](const Tensor& g) {
-    return scatter_strided(g, sizes, strides, offset, n);
-  });
+  return differentiable("AsStridedCopyBackward0", y)
+      .wrt(flat, [sizes, strides, offset, n = flat.numel()](const Tensor& g) {
+        return scatter_strided(g, sizes, strides, offset, n);
+      });
 }
 
 static bool overlaps(const Dims& sizes, const Dims& strides) {
@@ -19,7 +20,9 @@ static bool overlaps(const Dims& sizes, const Dims& strides) {
   int m = 0;
   for (int i = 0; i < sizes.size(); ++i)
     if (sizes[i] > 1) order[m++] = i;
-  std::sort(order, order + m, [&](int64_t a, int64_t b) { return strides[static_cast<int>(a)] < strides[static_cast<int>(b)]; });
+  std::sort(order, order + m, [&](int64_t a, int64_t b) {
+    return strides[static_cast<int>(a)] < strides[static_cast<int>(b)];
+  });
   int64_t reach = 0;  // the farthest element of the faster dimensions
   for (int k = 0; k < m; ++k) {
     const int d = static_cast<int>(order[k]);
@@ -29,7 +32,8 @@ static bool overlaps(const Dims& sizes, const Dims& strides) {
   return false;
 }
 
-Tensor scatter_strided(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset, int64_t extent) {
+Tensor scatter_strided(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset,
+                       int64_t extent) {
   Tensor y = zeros_raw({extent}, g.dtype(), g.device());
   if (g.numel()) {
     if (!overlaps(sizes, strides)) {
@@ -85,7 +89,8 @@ namespace {
 // Both windows measured from the lower of the two offsets.
 struct Windows {
   int64_t view_at, base_at, extent;
-  Windows(const Dims& sizes, const Dims& strides, int64_t offset, const Dims& base_sizes, const Dims& base_strides, int64_t base_offset) {
+  Windows(const Dims& sizes, const Dims& strides, int64_t offset, const Dims& base_sizes,
+          const Dims& base_strides, int64_t base_offset) {
     const int64_t low = std::min(offset, base_offset);
     view_at = offset - low;
     base_at = base_offset - low;
@@ -94,25 +99,29 @@ struct Windows {
 };
 }  // namespace
 
-Tensor as_strided_backward(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset, const Dims& base_sizes,
-                           const Dims& base_strides, int64_t base_offset) {
+Tensor as_strided_backward(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset,
+                           const Dims& base_sizes, const Dims& base_strides, int64_t base_offset) {
   const Windows w(sizes, strides, offset, base_sizes, base_strides, base_offset);
-  return gather_strided(scatter_strided(g, sizes, strides, w.view_at, w.extent), base_sizes, base_strides, w.base_at);
+  return gather_strided(scatter_strided(g, sizes, strides, w.view_at, w.extent), base_sizes, base_strides,
+                        w.base_at);
 }
 
-Tensor as_strided_of_gradient(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset, const Dims& base_sizes,
-                              const Dims& base_strides, int64_t base_offset) {
+Tensor as_strided_of_gradient(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset,
+                              const Dims& base_sizes, const Dims& base_strides, int64_t base_offset) {
   const Windows w(sizes, strides, offset, base_sizes, base_strides, base_offset);
-  return gather_strided(scatter_strided(g, base_sizes, base_strides, w.base_at, w.extent), sizes, strides, w.view_at);
+  return gather_strided(scatter_strided(g, base_sizes, base_strides, w.base_at, w.extent), sizes, strides,
+                        w.view_at);
 }
 
-Tensor as_strided_replace(const Tensor& g, const Tensor& part, const Dims& sizes, const Dims& strides, int64_t offset,
-                          const Dims& base_sizes, const Dims& base_strides, int64_t base_offset) {
+Tensor as_strided_replace(const Tensor& g, const Tensor& part, const Dims& sizes, const Dims& strides,
+                          int64_t offset, const Dims& base_sizes, const Dims& base_strides,
+                          int64_t base_offset) {
   const Windows w(sizes, strides, offset, base_sizes, base_strides, base_offset);
   const Tensor flat = scatter_strided(g, base_sizes, base_strides, w.base_at, w.extent);
   Tensor change = gather_strided(flat, sizes, strides, w.view_at);
   change = part ? part - change : -change;
-  return gather_strided(flat + scatter_strided(change, sizes, strides, w.view_at, w.extent), base_sizes, base_strides, w.base_at);
+  return gather_strided(flat + scatter_strided(change, sizes, strides, w.view_at, w.extent), base_sizes,
+                        base_strides, w.base_at);
 }
 
 }  // namespace sconce::ops

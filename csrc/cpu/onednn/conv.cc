@@ -54,8 +54,10 @@ struct Operand {
   Operand() = default;
   Operand(const memory::desc& u, const memory::desc& i, bool read) : user(u), inner(i), same(u == i) {
     if (same) return;
-    if (read) in = dnnl::reorder({engine(), user, engine(), inner});
-    else out = dnnl::reorder({engine(), inner, engine(), user});
+    if (read)
+      in = dnnl::reorder({engine(), user, engine(), inner});
+    else
+      out = dnnl::reorder({engine(), inner, engine(), user});
   }
   // What the primitive reads.
   memory input(void* p, Workspace& w) const {
@@ -66,7 +68,9 @@ struct Operand {
     return to;
   }
   // What it writes; finish() brings it to the caller.
-  memory output(void* p, Workspace& w) const { return memory(inner, engine(), same ? p : w.get(inner.get_size())); }
+  memory output(void* p, Workspace& w) const {
+    return memory(inner, engine(), same ? p : w.get(inner.get_size()));
+  }
   void finish(const memory& m, void* p) const {
     if (same) return;
     memory from = m, to(user, engine(), p);
@@ -133,7 +137,8 @@ Cache& cache() {
 struct Shapes {
   dims x, w, y, stride, dilation, before, after;
   memory::desc user_x, user_w, user_y, x_desc, w_any, y_desc, bias;
-  // The stride of a dimension of size 1 says nothing: written as channels-last has it, equal layouts compare equal.
+  // The stride of a dimension of size 1 says nothing: written as channels-last has it, equal layouts compare
+  // equal.
   static dims strides(const dims& n, const int64_t* s) {
     const dim last[4] = {n[1] * n[2] * n[3], 1, n[1] * n[3], n[1]};
     dims r(4);
@@ -155,7 +160,8 @@ struct Shapes {
       stride.push_back(c.stride[i]);
       dilation.push_back(c.dilation[i] - 1);
       before.push_back(c.padding[i]);
-      after.push_back((c.out[i] - 1) * c.stride[i] + (c.kernel[i] - 1) * c.dilation[i] + 1 - c.in[i] - c.padding[i]);
+      after.push_back((c.out[i] - 1) * c.stride[i] + (c.kernel[i] - 1) * c.dilation[i] + 1 - c.in[i] -
+                      c.padding[i]);
     }
     user_x = memory::desc(x, f32, strides(x, c.x_strides));
     user_y = memory::desc(y, f32, strides(y, c.y_strides));
@@ -180,9 +186,10 @@ constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 Forward::primitive_desc forward_desc(const Shapes& s) {
   const auto kind = dnnl::prop_kind::forward_training;
-  const Forward::desc d = s.bias.data.ndims
-                              ? Forward::desc(kind, kDirect, s.x_desc, s.w_any, s.bias, s.y_desc, s.stride, s.dilation, s.before, s.after)
-                              : Forward::desc(kind, kDirect, s.x_desc, s.w_any, s.y_desc, s.stride, s.dilation, s.before, s.after);
+  const Forward::desc d = s.bias.data.ndims ? Forward::desc(kind, kDirect, s.x_desc, s.w_any, s.bias,
+                                                            s.y_desc, s.stride, s.dilation, s.before, s.after)
+                                            : Forward::desc(kind, kDirect, s.x_desc, s.w_any, s.y_desc,
+                                                            s.stride, s.dilation, s.before, s.after);
   return Forward::primitive_desc(d, attributes(), engine());
 }
 
@@ -207,16 +214,21 @@ int32_t conv_forward(const ScConv* args) {
     const Prepared* p = cache().find('f', c, [&] {
       const Shapes s(c);
       const auto pd = forward_desc(s);
-      return Prepared{Forward(pd), Operand(s.user_x, pd.src_desc(), true), Operand(s.user_w, pd.weights_desc(), true),
-                      Operand(s.user_y, pd.dst_desc(), false), s.bias, pd.scratchpad_desc()};
+      return Prepared{Forward(pd),
+                      Operand(s.user_x, pd.src_desc(), true),
+                      Operand(s.user_w, pd.weights_desc(), true),
+                      Operand(s.user_y, pd.dst_desc(), false),
+                      s.bias,
+                      pd.scratchpad_desc()};
     });
     if (!p) return static_cast<int32_t>(SC_UNSUPPORTED);
     Workspace wx, ww, wy, ws;
     const memory y = p->y.output(c.y, wy);
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, p->x.input(c.x, wx)},
-                                              {DNNL_ARG_WEIGHTS, p->w.input(c.w, ww)},
-                                              {DNNL_ARG_DST, y},
-                                              {DNNL_ARG_SCRATCHPAD, memory(p->scratchpad, engine(), ws.get(p->scratchpad.get_size()))}};
+    std::unordered_map<int, memory> arguments{
+        {DNNL_ARG_SRC, p->x.input(c.x, wx)},
+        {DNNL_ARG_WEIGHTS, p->w.input(c.w, ww)},
+        {DNNL_ARG_DST, y},
+        {DNNL_ARG_SCRATCHPAD, memory(p->scratchpad, engine(), ws.get(p->scratchpad.get_size()))}};
     if (c.bias) arguments.emplace(DNNL_ARG_BIAS, memory(p->bias, engine(), c.bias));
     p->primitive.execute(stream(), arguments);
     p->y.finish(y, c.y);
@@ -230,18 +242,24 @@ int32_t conv_backward_data(const ScConv* args) {
   return guarded([&] {
     const Prepared* p = cache().find('d', c, [&] {
       const Shapes s(c);
-      const BackwardData::desc d(kDirect, s.x_desc, s.w_any, s.y_desc, s.stride, s.dilation, s.before, s.after);
+      const BackwardData::desc d(kDirect, s.x_desc, s.w_any, s.y_desc, s.stride, s.dilation, s.before,
+                                 s.after);
       const BackwardData::primitive_desc pd(d, attributes(), engine(), forward_desc(s));
-      return Prepared{BackwardData(pd), Operand(s.user_x, pd.diff_src_desc(), false), Operand(s.user_w, pd.weights_desc(), true),
-                      Operand(s.user_y, pd.diff_dst_desc(), true), {}, pd.scratchpad_desc()};
+      return Prepared{BackwardData(pd),
+                      Operand(s.user_x, pd.diff_src_desc(), false),
+                      Operand(s.user_w, pd.weights_desc(), true),
+                      Operand(s.user_y, pd.diff_dst_desc(), true),
+                      {},
+                      pd.scratchpad_desc()};
     });
     if (!p) return static_cast<int32_t>(SC_UNSUPPORTED);
     Workspace wx, ww, wy, ws;
     const memory x = p->x.output(c.x, wx);
-    p->primitive.execute(stream(), {{DNNL_ARG_DIFF_SRC, x},
-                                    {DNNL_ARG_WEIGHTS, p->w.input(c.w, ww)},
-                                    {DNNL_ARG_DIFF_DST, p->y.input(c.y, wy)},
-                                    {DNNL_ARG_SCRATCHPAD, memory(p->scratchpad, engine(), ws.get(p->scratchpad.get_size()))}});
+    p->primitive.execute(
+        stream(), {{DNNL_ARG_DIFF_SRC, x},
+                   {DNNL_ARG_WEIGHTS, p->w.input(c.w, ww)},
+                   {DNNL_ARG_DIFF_DST, p->y.input(c.y, wy)},
+                   {DNNL_ARG_SCRATCHPAD, memory(p->scratchpad, engine(), ws.get(p->scratchpad.get_size()))}});
     p->x.finish(x, c.x);
     return static_cast<int32_t>(SC_OK);
   });
@@ -253,19 +271,27 @@ int32_t conv_backward_weights(const ScConv* args) {
   return guarded([&] {
     const Prepared* p = cache().find('w', c, [&] {
       const Shapes s(c);
-      const BackwardWeights::desc d = c.bias ? BackwardWeights::desc(kDirect, s.x_desc, s.w_any, s.bias, s.y_desc, s.stride, s.dilation, s.before, s.after)
-                                             : BackwardWeights::desc(kDirect, s.x_desc, s.w_any, s.y_desc, s.stride, s.dilation, s.before, s.after);
+      const BackwardWeights::desc d =
+          c.bias ? BackwardWeights::desc(kDirect, s.x_desc, s.w_any, s.bias, s.y_desc, s.stride, s.dilation,
+                                         s.before, s.after)
+                 : BackwardWeights::desc(kDirect, s.x_desc, s.w_any, s.y_desc, s.stride, s.dilation, s.before,
+                                         s.after);
       const BackwardWeights::primitive_desc pd(d, attributes(), engine(), forward_desc(s));
-      return Prepared{BackwardWeights(pd), Operand(s.user_x, pd.src_desc(), true), Operand(s.user_w, pd.diff_weights_desc(), false),
-                      Operand(s.user_y, pd.diff_dst_desc(), true), s.bias, pd.scratchpad_desc()};
+      return Prepared{BackwardWeights(pd),
+                      Operand(s.user_x, pd.src_desc(), true),
+                      Operand(s.user_w, pd.diff_weights_desc(), false),
+                      Operand(s.user_y, pd.diff_dst_desc(), true),
+                      s.bias,
+                      pd.scratchpad_desc()};
     });
     if (!p) return static_cast<int32_t>(SC_UNSUPPORTED);
     Workspace wx, ww, wy, ws;
     const memory w = p->w.output(c.w, ww);
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, p->x.input(c.x, wx)},
-                                              {DNNL_ARG_DIFF_WEIGHTS, w},
-                                              {DNNL_ARG_DIFF_DST, p->y.input(c.y, wy)},
-                                              {DNNL_ARG_SCRATCHPAD, memory(p->scratchpad, engine(), ws.get(p->scratchpad.get_size()))}};
+    std::unordered_map<int, memory> arguments{
+        {DNNL_ARG_SRC, p->x.input(c.x, wx)},
+        {DNNL_ARG_DIFF_WEIGHTS, w},
+        {DNNL_ARG_DIFF_DST, p->y.input(c.y, wy)},
+        {DNNL_ARG_SCRATCHPAD, memory(p->scratchpad, engine(), ws.get(p->scratchpad.get_size()))}};
     if (c.bias) arguments.emplace(DNNL_ARG_DIFF_BIAS, memory(p->bias, engine(), c.bias));
     p->primitive.execute(stream(), arguments);
     p->w.finish(w, c.w);

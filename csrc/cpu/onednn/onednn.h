@@ -1,5 +1,5 @@
-// Kernels that oneDNN serves. The portable kernel of a family asks here first and does the work itself when the answer is
-// SC_UNSUPPORTED, so which of the two runs is decided per call, in one visible place.
+// Kernels that oneDNN serves. The portable kernel of a family asks here first and does the work itself when
+// the answer is SC_UNSUPPORTED, so which of the two runs is decided per call, in one visible place.
 #pragma once
 #include "backend.h"
 
