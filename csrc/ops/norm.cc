@@ -149,6 +149,8 @@ void update_running(const Tensor& running, const Tensor& batch, double momentum)
   running.bump_version();
 }
 
+}  // namespace
+
 Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight, const Tensor& bias, bool training, double momentum, double eps) {
   SC_CHECK(input.dim() >= 2, "batch_norm: expected an input of at least 2 dimensions, but got ",
@@ -248,8 +250,6 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
                  return out;
                });
 }
-
-}  // namespace
 
 OP("layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float "
    "eps=1e-05) -> Tensor",

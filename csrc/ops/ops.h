@@ -74,6 +74,10 @@ Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64
 Tensor softmax(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
 Tensor log_softmax(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
 
+// ---- norm.cc ----
+Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                  const Tensor& bias, bool training, double momentum, double eps);
+
 // ---- conversion.cc ----
 Tensor clone(const Tensor& self, const std::optional<MemoryFormat>& memory_format = {});
 Tensor contiguous(const Tensor& self, MemoryFormat memory_format = MemoryFormat::kContiguous);
