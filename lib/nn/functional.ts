@@ -58,5 +58,8 @@ export function adaptive_avg_pool2d(
 ): Tensor {
   if (typeof output_size === 'number') return ops.adaptive_avg_pool2d(input, output_size);
   const [height, width] = output_size ?? [null, null];
-  return ops.adaptive_avg_pool2d(input, [height ?? input.shape[input.dim() - 2], width ?? input.shape[input.dim() - 1]]);
+  return ops.adaptive_avg_pool2d(input, [
+    height ?? input.shape[input.dim() - 2],
+    width ?? input.shape[input.dim() - 1],
+  ]);
 }
