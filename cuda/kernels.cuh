@@ -11,6 +11,7 @@ ScReduceKernels reduce_kernels();
 ScMatmulKernels matmul_kernels();
 ScConvKernels conv_kernels();
 ScPoolKernels pool_kernels();
+ScNormKernels norm_kernels();
 ScSoftmaxKernels softmax_kernels();
 ScScanKernels scan_kernels();
 ScRnnKernels rnn_kernels();
@@ -26,6 +27,7 @@ inline void add_kernels(ScBackend* b) {
   b->conv = conv_kernels();
   b->pool = pool_kernels();
   b->softmax = softmax_kernels();
+  b->norm = norm_kernels();
   b->scan = scan_kernels();
   b->rnn = rnn_kernels();
   b->index = index_kernels();
