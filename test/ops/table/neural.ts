@@ -216,6 +216,7 @@ export const attention: Row[] = [
     ],
     {
       python: 'F.scaled_dot_product_attention',
+      composed: true,
       errors: [
         call(t([2, 3, 4], f32), t([2, 3, 4], f64), t([2, 3, 4], f32)),
         call(t([4], f32), t([4], f32), t([4], f32)),
