@@ -132,14 +132,15 @@ Tensor fused(const Tensor& q0, const Tensor& k0, const Tensor& v0, const Tensor&
   return y;
 }
 
+// PyTorch fuses the same cases, and composes the others.
 bool fits_kernel(const Tensor& q, const Tensor& k, const Tensor& v) {
   const ScAttentionKernels& kernels = backend_of(q.device()).attention;
   if (!kernels.forward || !kernels.backward || q.dim() != 4 || k.dim() != 4 || v.dim() != 4) return false;
   if (q.dtype() != DType::kFloat32 && q.dtype() != DType::kFloat64) return false;
   const Dims &a = q.sizes(), &b = k.sizes(), &c = v.sizes();
   return q.device() == k.device() && q.device() == v.device() && a[0] == b[0] && a[0] == c[0] &&
-         a[1] == b[1] && a[1] == c[1] && a[3] == b[3] && b[2] == c[2] && b[2] > 0 && a[3] > 0 &&
-         q.numel() > 0 && v.numel() > 0;
+         a[1] == b[1] && a[1] == c[1] && a[3] == b[3] && a[3] == c[3] && b[2] == c[2] && b[2] > 0 &&
+         a[3] > 0 && q.numel() > 0 && v.numel() > 0;
 }
 
 const char* dtype_in_words(DType t) {
@@ -208,19 +209,10 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
     shape[query.dim() - 1] = k.size(-2);
     same_scores = broadcast_shapes(shape, mask.sizes()) == shape;
   }
-  const bool three = query.dim() == 3 && k.dim() == 3 && v.dim() == 3 && (!mask || mask.dim() <= 3);
-  if (dropout_p == 0 && !differentiable_mask && same_scores) {
-    const Tensor q4 = three ? unsqueeze(query, 1) : query, k4 = three ? unsqueeze(k, 1) : k,
-                 v4 = three ? unsqueeze(v, 1) : v;
-    if (fits_kernel(q4, k4, v4)) {
-      Tensor m = mask ? mask.detach() : mask;
-      if (m) {
-        if (three && m.dim() == 3) m = unsqueeze(m, 1);
-        m = expand(m, {q4.sizes()[0], q4.sizes()[1], q4.sizes()[2], k4.sizes()[2]});
-      }
-      const Tensor y = fused(q4, k4, v4, m, o);
-      return three ? squeeze_dim(y, 1) : y;
-    }
+  if (dropout_p == 0 && !differentiable_mask && same_scores && fits_kernel(query, k, v)) {
+    Tensor m = mask;
+    if (m) m = expand(m.detach(), {query.sizes()[0], query.sizes()[1], query.sizes()[2], k.sizes()[2]});
+    return fused(query, k, v, m, o);
   }
   if (is_causal) mask = causal_mask(query.size(-2), k.size(-2), query);
   Tensor p = weights(query, k, mask, o.scale);
