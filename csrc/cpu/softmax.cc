@@ -17,7 +17,7 @@
 #include "../core/parallel.h"
 #endif
 
-#include <hwy/contrib/math/math-inl.h>
+#include "simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sconce {
@@ -28,10 +28,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr int64_t kColumns = 64;
 constexpr int64_t kGrain = 8192;  // elements worth a thread
 
-// exp for arguments up to about 0; unlike Highway's own it keeps NaN.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V exp_of(D d, V x) {
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+  if constexpr (sizeof(hn::TFromD<D>) == 4)
+    return cpu::HWY_NAMESPACE::vexp(d, x);
+  else
+    return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));  // Highway's own gives 0 for NaN
 }
 
 // ---- loops over a dense row ----
@@ -42,9 +44,15 @@ C row_max(const C* x, int64_t n) {
   int64_t i = 0;
   C m = x[0];
   if (n >= lanes) {
-    auto best = hn::LoadU(d, x);
-    for (i = lanes; i + lanes <= n; i += lanes) best = hn::Max(best, hn::LoadU(d, x + i));
-    m = hn::GetLane(hn::MaxOfLanes(d, best));
+    auto m0 = hn::LoadU(d, x), m1 = m0, m2 = m0, m3 = m0;
+    for (; i + 4 * lanes <= n; i += 4 * lanes) {
+      m0 = hn::Max(m0, hn::LoadU(d, x + i));
+      m1 = hn::Max(m1, hn::LoadU(d, x + i + lanes));
+      m2 = hn::Max(m2, hn::LoadU(d, x + i + 2 * lanes));
+      m3 = hn::Max(m3, hn::LoadU(d, x + i + 3 * lanes));
+    }
+    for (; i + lanes <= n; i += lanes) m0 = hn::Max(m0, hn::LoadU(d, x + i));
+    m = hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(m0, m1), hn::Max(m2, m3))));
   }
   for (; i < n; ++i) m = x[i] > m ? x[i] : m;
   return m;
