@@ -1508,6 +1508,11 @@ const get_op_greater_equal_ = (): Op =>
 ], true));
 let n_i_greater_equal: NativeFunction | undefined;
 let s_i_greater_equal: NativeFunction | undefined;
+let op_group_norm: Op | undefined;
+const get_op_group_norm = (): Op =>
+  (op_group_norm ??= bindOp('group_norm', [
+  "group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-05) -> Tensor",
+]));
 let op_gt: Op | undefined;
 const get_op_gt = (): Op =>
   (op_gt ??= bindOp('gt', [
@@ -1639,6 +1644,12 @@ const get_op_inner = (): Op =>
 ]));
 let n_f_inner: NativeFunction | undefined;
 let n_m_inner: NativeFunction | undefined;
+let op_instance_norm: Op | undefined;
+const get_op_instance_norm = (): Op =>
+  (op_instance_norm ??= bindOp('instance_norm', [
+  "instance_norm(Tensor input, Tensor? running_mean=None, Tensor? running_var=None, Tensor? weight=None, Tensor? bias=None, bool use_input_stats=True, float momentum=0.1, float eps=1e-05) -> Tensor",
+]));
+let n_f_instance_norm: NativeFunction | undefined;
 let op_int: Op | undefined;
 const get_op_int = (): Op =>
   (op_int ??= bindOp('int', [
@@ -6510,6 +6521,26 @@ export function greater_equal(a?: any, b?: any): any {
 }
 
 /**
+ * Normalises groups of channels: `(x - mean) / sqrt(var + eps) * weight + bias`, with statistics over each group and its spatial dimensions.
+ *
+ * The number of channels (dimension 1) must be divisible by `num_groups`; `weight` and `bias` have one element per channel. Throws otherwise, and for integers.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
+ *
+ * @example
+ * ```ts
+ * torch.nn.functional.group_norm(torch.tensor([[1, 3]]), 1, null, null, 0) // tensor([[-1.,  1.]])
+ * ```
+ */
+export function group_norm(input: Tensor, num_groups: number, weight?: Tensor | null, bias?: Tensor | null, eps?: number): Tensor;
+export function group_norm(input: Tensor, num_groups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number }): Tensor;
+export function group_norm(input: Tensor, num_groups: number, weight: Tensor | null, options: { bias?: Tensor | null; eps?: number }): Tensor;
+export function group_norm(input: Tensor, num_groups: number, weight: Tensor | null, bias: Tensor | null, options: { eps?: number }): Tensor;
+export function group_norm(...args: any[]): any {
+  return callOp(get_op_group_norm(), args);
+}
+
+/**
  * Where `self > other`.
  *
  * Shapes broadcast; the dtype is bool (the in-place form keeps its own). Not differentiable.
@@ -6816,6 +6847,37 @@ export function inner(a?: any, b?: any): any {
     }
   }
   return callOp(get_op_inner(), Array.from(arguments));
+}
+
+/**
+ * Normalises each channel of each image by itself: `(x - mean) / sqrt(var + eps) * weight + bias` over the spatial dimensions.
+ *
+ * Throws when sizes do not match, and for a single spatial element.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html
+ *
+ * @example
+ * ```ts
+ * torch.nn.functional.instance_norm(torch.tensor([[[1, 3]]]), null, null, null, null, true, 0.1, 0) // tensor([[[-1.,  1.]]])
+ * ```
+ */
+export function instance_norm(input: Tensor, running_mean?: Tensor | null, running_var?: Tensor | null, weight?: Tensor | null, bias?: Tensor | null, use_input_stats?: boolean, momentum?: number, eps?: number): Tensor;
+export function instance_norm(input: Tensor, options?: { running_mean?: Tensor | null; running_var?: Tensor | null; weight?: Tensor | null; bias?: Tensor | null; use_input_stats?: boolean; momentum?: number; eps?: number }): Tensor;
+export function instance_norm(input: Tensor, running_mean: Tensor | null, options: { running_var?: Tensor | null; weight?: Tensor | null; bias?: Tensor | null; use_input_stats?: boolean; momentum?: number; eps?: number }): Tensor;
+export function instance_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, options: { weight?: Tensor | null; bias?: Tensor | null; use_input_stats?: boolean; momentum?: number; eps?: number }): Tensor;
+export function instance_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null, options: { bias?: Tensor | null; use_input_stats?: boolean; momentum?: number; eps?: number }): Tensor;
+export function instance_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null, bias: Tensor | null, options: { use_input_stats?: boolean; momentum?: number; eps?: number }): Tensor;
+export function instance_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null, bias: Tensor | null, use_input_stats: boolean, options: { momentum?: number; eps?: number }): Tensor;
+export function instance_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null, bias: Tensor | null, use_input_stats: boolean, momentum: number, options: { eps?: number }): Tensor;
+export function instance_norm(a?: any): any {
+  if (arguments.length === 1 && a instanceof Tensor) {
+    try {
+      return new Tensor((n_f_instance_norm ??= native.op('instance_norm')!)(a._h) as Handle);
+    } catch (e) {
+      rethrow(e);
+    }
+  }
+  return callOp(get_op_instance_norm(), Array.from(arguments));
 }
 
 /**
