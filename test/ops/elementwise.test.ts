@@ -71,7 +71,7 @@ test('one thread or several: the same bits', () => {
   const run = (threads: number): unknown[] => {
     torch.set_num_threads(threads);
     return [ops.gelu(a), a.exp(), a.add(b).sum(1), a.half().mul(a.half()), a.to('int32')].map((t) =>
-      (t).tolist(),
+      t.tolist(),
     );
   };
   try {

@@ -13,12 +13,10 @@ function expect_same(fn: Fn, shapes: number[][], tolerance: number): void {
     const inputs = values.map((v) => v.to(dtype).requires_grad_());
     const y = fn(...inputs);
     const weights = torch.linspace(-1, 1, y.numel(), { dtype }).reshape(y.shape);
-    return [y.detach(), ...torch.autograd.grad([y.mul(weights).sum()], inputs)].map((t) =>
-      (t as Tensor).to('float64'),
-    );
+    return [y.detach(), ...torch.autograd.grad([y.mul(weights).sum()], inputs)].map((t) => t.to('float64'));
   });
   narrow.forEach((t, i) => {
-    const scale = wide[i].abs().max().item() as number;
+    const scale = wide[i].abs().max().item();
     expect(t.sub(wide[i]).abs().max().item()).toBeLessThan(tolerance * Math.max(1, scale));
   });
 }
