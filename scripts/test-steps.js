@@ -91,6 +91,12 @@ function sourceFiles(...patterns) {
     .filter((file) => file !== '' && fs.existsSync(path.join(root, file)));
 }
 
+/** Set-up has just written lib/generated anew: it must be what is staged or committed. */
+async function generatedIsCurrent() {
+  if (sourceFiles('lib/generated/*').length === 0) throw new Error('lib/generated is not checked in');
+  return check('git', ['diff', '--exit-code', '--stat', '--', 'lib/generated']);
+}
+
 /** clang-tidy on each C++ file of the main build, as many at a time as there are cores. */
 async function clangTidy() {
   const compiled = new Set(
@@ -136,6 +142,12 @@ module.exports = [
     about: 'tsc',
     quick: true,
     run: () => check(bin('tsc'), ['--noEmit', '-p', 'tsconfig.json']),
+  },
+  {
+    name: 'generated',
+    about: 'lib/generated is what the registry says',
+    quick: true,
+    run: generatedIsCurrent,
   },
   { name: 'core', about: 'C++ tests', quick: true, run: (ci) => ctest(ci, 'core', 'build') },
   { name: 'jest', about: 'TypeScript tests', quick: true, run: (ci) => jest(ci, 'jest', []) },
