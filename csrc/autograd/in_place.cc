@@ -151,7 +151,7 @@ Tensor make_view(const Tensor& base, const Dims& sizes, const Dims& strides, int
 }
 
 static Ref<Node> as_strided_node(const Tensor& base, const Tensor& view) {
-  const Dims sizes = view.sizes(), strides = view.strides();
+  const Dims &sizes = view.sizes(), &strides = view.strides();
   const int64_t offset = view.storage_offset();
   Ref<FormulaNode> node(new FormulaNode("AsStridedBackward0"));
   node->add_output(view);
