@@ -1,4 +1,5 @@
-// Convolution as matrix products over unrolled windows: the portable kernels, which serve every dtype and shape.
+// Convolution as matrix products over unrolled windows: the portable kernels, which serve every dtype and
+// shape.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -12,22 +13,27 @@ namespace {
 
 struct Shape {
   explicit Shape(const ScConv& c)
-      : ic(c.in_channels / c.groups), oc(c.out_channels / c.groups), taps(c.kernel[0] * c.kernel[1]), inner(ic * taps), places(c.out[0] * c.out[1]) {}
-  int64_t ic, oc;      // channels of one group
-  int64_t taps;        // of the kernel
-  int64_t inner;       // ic * taps
-  int64_t places;      // output positions of one image
+      : ic(c.in_channels / c.groups),
+        oc(c.out_channels / c.groups),
+        taps(c.kernel[0] * c.kernel[1]),
+        inner(ic * taps),
+        places(c.out[0] * c.out[1]) {}
+  int64_t ic, oc;  // channels of one group
+  int64_t taps;    // of the kernel
+  int64_t inner;   // ic * taps
+  int64_t places;  // output positions of one image
 };
 
-// The output columns [lo, hi) whose tap at `offset` (kernel column times dilation, less the padding) falls inside the input.
+// The output columns [lo, hi) whose tap at `offset` (kernel column times dilation, less the padding) falls
+// inside the input.
 void valid_range(int64_t out, int64_t in, int64_t stride, int64_t offset, int64_t* lo, int64_t* hi) {
   *lo = offset < 0 ? std::min(out, (-offset + stride - 1) / stride) : 0;
   *hi = in - offset <= 0 ? 0 : std::min(out, (in - offset + stride - 1) / stride);
   *hi = std::max(*hi, *lo);
 }
 
-// Calls body(row, oh, lo, hi, offset of the input at lo) for each row of the unrolled windows of one image and group;
-// row is (channel, kh, kw), and columns outside [lo, hi) lie in the padding.
+// Calls body(row, oh, lo, hi, offset of the input at lo) for each row of the unrolled windows of one image
+// and group; row is (channel, kh, kw), and columns outside [lo, hi) lie in the padding.
 template <class F>
 void for_windows(const ScConv& c, const Shape& s, const F& body) {
   for (int64_t i = 0; i < s.ic; ++i)
@@ -40,7 +46,8 @@ void for_windows(const ScConv& c, const Shape& s, const F& body) {
         for (int64_t oh = 0; oh < c.out[0]; ++oh) {
           const int64_t ih = oh * c.stride[0] + kh * c.dilation[0] - c.padding[0];
           const bool inside = ih >= 0 && ih < c.in[0];
-          const int64_t at = i * c.x_strides[1] + ih * c.x_strides[2] + (lo * c.stride[1] + offset) * c.x_strides[3];
+          const int64_t at =
+              i * c.x_strides[1] + ih * c.x_strides[2] + (lo * c.stride[1] + offset) * c.x_strides[3];
           body(row, oh, inside ? lo : c.out[1], inside ? hi : c.out[1], at);
         }
       }
@@ -78,7 +85,9 @@ void roll_back(const ScConv& c, const Shape& s, const T* columns, int64_t step_r
 template <class T>
 class Workspace {
  public:
-  explicit Workspace(int64_t n) : bytes_(static_cast<size_t>(n) * sizeof(T)), p_(static_cast<T*>(cpu_backend_mutable().memory.allocate(0, bytes_))) {}
+  explicit Workspace(int64_t n)
+      : bytes_(static_cast<size_t>(n) * sizeof(T)),
+        p_(static_cast<T*>(cpu_backend_mutable().memory.allocate(0, bytes_))) {}
   ~Workspace() {
     if (p_) cpu_backend_mutable().memory.deallocate(0, p_, bytes_);
   }
@@ -91,7 +100,8 @@ class Workspace {
 };
 
 bool is_plain(const ScConv& c, const Shape& s) {  // w in [out, in, kh, kw] order
-  return c.w_strides[3] == 1 && c.w_strides[2] == c.kernel[1] && c.w_strides[1] == s.taps && c.w_strides[0] == s.inner;
+  return c.w_strides[3] == 1 && c.w_strides[2] == c.kernel[1] && c.w_strides[1] == s.taps &&
+         c.w_strides[0] == s.inner;
 }
 template <class T, class F>
 void for_weights(const ScConv& c, const Shape& s, const F& body) {
@@ -100,7 +110,8 @@ void for_weights(const ScConv& c, const Shape& s, const F& body) {
   for (int64_t o = 0; o < c.out_channels; ++o)
     for (int64_t i = 0; i < s.ic; ++i)
       for (int64_t kh = 0; kh < c.kernel[0]; ++kh)
-        for (int64_t kw = 0; kw < c.kernel[1]; ++kw) body(w[o * c.w_strides[0] + i * c.w_strides[1] + kh * c.w_strides[2] + kw * c.w_strides[3]], k++);
+        for (int64_t kw = 0; kw < c.kernel[1]; ++kw)
+          body(w[o * c.w_strides[0] + i * c.w_strides[1] + kh * c.w_strides[2] + kw * c.w_strides[3]], k++);
 }
 
 ScMatmul matrix(int32_t dtype, int64_t m, int64_t n, int64_t k) {
@@ -129,7 +140,8 @@ int32_t forward_typed(const ScConv& c) {
     Workspace<T> columns(s.inner * s.places);
     for (int64_t n = from; n < to; ++n)
       for (int64_t g = 0; g < c.groups; ++g) {
-        unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1], columns.get(), s.places);
+        unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1],
+               columns.get(), s.places);
         T* y = static_cast<T*>(c.y) + n * c.y_strides[0] + g * s.oc * c.y_strides[1];
         if (c.bias) {
           const T* bias = static_cast<const T*>(c.bias) + g * s.oc;
@@ -191,7 +203,8 @@ template <class T>
 int32_t backward_weights_typed(const ScConv& c) {
   const Shape s(c);
   const int64_t count = c.out_channels * s.inner;
-  // The batch is cut into pieces by its size alone and their sums are added in order: the same bits for any number of threads.
+  // The batch is cut into pieces by its size alone and their sums are added in order: the same bits for any
+  // number of threads.
   const int64_t pieces = std::min<int64_t>(c.batch, 8);
   Workspace<T> sums(std::max<int64_t>(1, pieces) * count);
   parallel_for(0, pieces, 1, [&](int64_t from, int64_t to) {
@@ -200,7 +213,8 @@ int32_t backward_weights_typed(const ScConv& c) {
       const int64_t n0 = piece * c.batch / pieces, n1 = (piece + 1) * c.batch / pieces;
       for (int64_t n = n0; n < n1; ++n)
         for (int64_t g = 0; g < c.groups; ++g) {
-          unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1], columns.get(), s.places);
+          unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1],
+                 columns.get(), s.places);
           ScMatmul q = matrix(c.dtype, s.oc, s.inner, s.places);
           q.a = static_cast<const T*>(c.y) + n * c.y_strides[0] + g * s.oc * c.y_strides[1];
           q.a_row = c.y_strides[1];
@@ -223,25 +237,27 @@ int32_t backward_weights_typed(const ScConv& c) {
   });
   if (c.bias) {
     T* bias = static_cast<T*>(c.bias);
-    parallel_for(0, c.out_channels, std::max<int64_t>(1, 30000 / std::max<int64_t>(1, c.batch * s.places)), [&](int64_t from, int64_t to) {
-      for (int64_t o = from; o < to; ++o) {
-        T sum = 0;
-        for (int64_t n = 0; n < c.batch; ++n) {
-          const T* y = static_cast<const T*>(c.y) + n * c.y_strides[0] + o * c.y_strides[1];
-          T part = 0;
-          for (int64_t p = 0; p < s.places; ++p) part = static_cast<T>(part + y[p * c.y_strides[3]]);
-          sum = static_cast<T>(sum + part);
-        }
-        bias[o] = sum;
-      }
-    });
+    parallel_for(0, c.out_channels, std::max<int64_t>(1, 30000 / std::max<int64_t>(1, c.batch * s.places)),
+                 [&](int64_t from, int64_t to) {
+                   for (int64_t o = from; o < to; ++o) {
+                     T sum = 0;
+                     for (int64_t n = 0; n < c.batch; ++n) {
+                       const T* y = static_cast<const T*>(c.y) + n * c.y_strides[0] + o * c.y_strides[1];
+                       T part = 0;
+                       for (int64_t p = 0; p < s.places; ++p)
+                         part = static_cast<T>(part + y[p * c.y_strides[3]]);
+                       sum = static_cast<T>(sum + part);
+                     }
+                     bias[o] = sum;
+                   }
+                 });
   }
   return SC_OK;
 }
 
 // ---- few places, many weights (the last layers of a deep network) ----
-// The windows of the whole batch make one product, which reads the weights in their own order; oneDNN would rearrange them on every
-// call, which costs more than the product itself.
+// The windows of the whole batch make one product, which reads the weights in their own order; oneDNN would
+// rearrange them on every call, which costs more than the product itself.
 bool is_deep(const ScConv& c) {
   const Shape s(c);
   return c.groups == 1 && c.batch * s.places <= 128 && s.oc * s.inner >= (1 << 20) && is_plain(c, s);
@@ -263,7 +279,8 @@ void unroll_batch(const ScConv& c, const Shape& s, T* columns) {
     unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0], columns + n * s.places, width);
 }
 
-ScMatmul plain_product(int32_t dtype, int64_t m, int64_t n, int64_t k, const void* a, bool a_transposed, const void* b, bool b_transposed, void* out) {
+ScMatmul plain_product(int32_t dtype, int64_t m, int64_t n, int64_t k, const void* a, bool a_transposed,
+                       const void* b, bool b_transposed, void* out) {
   ScMatmul q = matrix(dtype, m, n, k);
   q.a = a;
   q.a_row = a_transposed ? 1 : k;
@@ -283,7 +300,9 @@ int32_t deep_forward(const ScConv& c) {
   const int64_t width = c.batch * s.places;
   Workspace<T> columns(s.inner * width), flat(s.oc * width);
   unroll_batch(c, s, columns.get());
-  if (const int32_t status = run(plain_product(c.dtype, s.oc, width, s.inner, c.w, false, columns.get(), false, flat.get()))) return status;
+  if (const int32_t status =
+          run(plain_product(c.dtype, s.oc, width, s.inner, c.w, false, columns.get(), false, flat.get())))
+    return status;
   const T* from = flat.get();
   for (int64_t o = 0; o < s.oc; ++o) {
     const T bias = c.bias ? static_cast<const T*>(c.bias)[o] : T(0);
@@ -311,26 +330,33 @@ int32_t deep_backward_weights(const ScConv& c) {
   return run(plain_product(c.dtype, s.oc, s.inner, width, flat.get(), false, columns.get(), true, c.w));
 }
 
-#define SC_CONV_DEEP(fn)                                      \
-  if (is_deep(*c)) {                                          \
-    if (c->dtype == SC_FLOAT32) return fn<float>(*c);         \
-    if (c->dtype == SC_FLOAT64) return fn<double>(*c);        \
+#define SC_CONV_DEEP(fn)                               \
+  if (is_deep(*c)) {                                   \
+    if (c->dtype == SC_FLOAT32) return fn<float>(*c);  \
+    if (c->dtype == SC_FLOAT64) return fn<double>(*c); \
   }
 
-#define SC_CONV_DTYPES(fn)                                  \
-  switch (c->dtype) {                                       \
-    case SC_FLOAT32: return fn<float>(*c);                  \
-    case SC_FLOAT64: return fn<double>(*c);                 \
-    case SC_INT64: return fn<int64_t>(*c);                  \
-    case SC_INT32: return fn<int32_t>(*c);                  \
-    case SC_INT16: return fn<int16_t>(*c);                  \
-    case SC_INT8: return fn<int8_t>(*c);                    \
-    case SC_UINT8: return fn<uint8_t>(*c);                  \
-  }                                                         \
+#define SC_CONV_DTYPES(fn)    \
+  switch (c->dtype) {         \
+    case SC_FLOAT32:          \
+      return fn<float>(*c);   \
+    case SC_FLOAT64:          \
+      return fn<double>(*c);  \
+    case SC_INT64:            \
+      return fn<int64_t>(*c); \
+    case SC_INT32:            \
+      return fn<int32_t>(*c); \
+    case SC_INT16:            \
+      return fn<int16_t>(*c); \
+    case SC_INT8:             \
+      return fn<int8_t>(*c);  \
+    case SC_UINT8:            \
+      return fn<uint8_t>(*c); \
+  }                           \
   return SC_UNSUPPORTED
 
 #ifdef SCONCE_ONEDNN
-#define SC_CONV_ONEDNN(fn)                                        \
+#define SC_CONV_ONEDNN(fn) \
   if (const int32_t status = onednn::fn(c); status != SC_UNSUPPORTED) return status
 #else
 #define SC_CONV_ONEDNN(fn)

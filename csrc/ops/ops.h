@@ -1,4 +1,5 @@
-// Declarations of the operators that other C++ code composes, by family. Names are PyTorch's; an overload on numbers ends in
+// Declarations of the operators that other C++ code composes, by family. Names are PyTorch's; an overload on
+// numbers ends in
 // `_scalar`, for registered functions are never overloaded. Documentation is in each operator's registry row.
 #pragma once
 #include <optional>
@@ -22,10 +23,12 @@ Tensor neg(const Tensor& self);
 void add_raw_(const Tensor& dst, const Tensor& src);  // dst += src, no autograd, no version
 
 // ---- unary.cc, trigonometric.cc, special.cc, rounding.cc, activation.cc: element by element ----
-#define SC_UNARY_OPERATORS(M) \
-  M(abs) M(sign) M(square) M(reciprocal) M(sqrt) M(rsqrt) M(exp) M(exp2) M(expm1) M(log) M(log2) M(log10) M(log1p) M(sin) M(cos) \
-  M(tan) M(asin) M(acos) M(atan) M(sinh) M(cosh) M(tanh) M(asinh) M(acosh) M(atanh) M(erf) M(erfc) M(erfinv) M(floor) M(ceil) \
-  M(round) M(trunc) M(frac) M(sigmoid) M(relu) M(logical_not) M(bitwise_not) M(isnan) M(isinf) M(isfinite)
+#define SC_UNARY_OPERATORS(M)                                                                                \
+  M(abs)                                                                                                     \
+  M(sign) M(square) M(reciprocal) M(sqrt) M(rsqrt) M(exp) M(exp2) M(expm1) M(log) M(log2) M(log10) M(log1p)  \
+      M(sin) M(cos) M(tan) M(asin) M(acos) M(atan) M(sinh) M(cosh) M(tanh) M(asinh) M(acosh) M(atanh) M(erf) \
+          M(erfc) M(erfinv) M(floor) M(ceil) M(round) M(trunc) M(frac) M(sigmoid) M(relu) M(logical_not)     \
+              M(bitwise_not) M(isnan) M(isinf) M(isfinite)
 #define SC_DECLARE(name) Tensor name(const Tensor& self);
 SC_UNARY_OPERATORS(SC_DECLARE)
 #undef SC_DECLARE
@@ -56,14 +59,17 @@ Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2,
 
 // ---- reduce.cc ----
 Tensor sum(const Tensor& self, const std::optional<DType>& dtype = {});
-Tensor sum_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim, const std::optional<DType>& dtype = {});
+Tensor sum_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim,
+               const std::optional<DType>& dtype = {});
 Tensor sum_to_size(const Tensor& self, const Dims& size);
 Tensor mean(const Tensor& self, const std::optional<DType>& dtype = {});
-Tensor mean_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim = false, const std::optional<DType>& dtype = {});
+Tensor mean_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim = false,
+                const std::optional<DType>& dtype = {});
 Tensor amax(const Tensor& self, const IntList& dim = {}, bool keepdim = false);
 Tensor amin(const Tensor& self, const IntList& dim = {}, bool keepdim = false);
 // Gives `values`, picked from `self` at `indices` along `dim`, their derivative.
-std::tuple<Tensor, Tensor> picked(const char* node, Tensor values, const Tensor& indices, const Tensor& self, int64_t dim, bool keepdim);
+std::tuple<Tensor, Tensor> picked(const char* node, Tensor values, const Tensor& indices, const Tensor& self,
+                                  int64_t dim, bool keepdim);
 
 // ---- scan.cc ----
 Tensor cumsum(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
@@ -75,8 +81,8 @@ Tensor softmax(const Tensor& self, int64_t dim, const std::optional<DType>& dtyp
 Tensor log_softmax(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});
 
 // ---- norm.cc ----
-Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
-                  const Tensor& bias, bool training, double momentum, double eps);
+Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
+                  const Tensor& weight, const Tensor& bias, bool training, double momentum, double eps);
 
 // ---- conversion.cc ----
 Tensor clone(const Tensor& self, const std::optional<MemoryFormat>& memory_format = {});
@@ -88,7 +94,8 @@ Tensor to_device(const Tensor& self, Device device);
 Tensor zeros_raw(const Dims& size, DType dtype, Device device = {});
 Tensor ones_like_raw(const Tensor& self);
 Tensor zeros_like_raw(const Tensor& self);
-// A value that the dtype cannot hold is an error ("value cannot be converted to type int without overflow"), not a wrapped number.
+// A value that the dtype cannot hold is an error ("value cannot be converted to type int without overflow"),
+// not a wrapped number.
 void check_fits(const Scalar& v, DType t);
 
 // ---- view.cc ----
@@ -113,11 +120,13 @@ Tensor atleast_3d(const Tensor& self);
 
 // ---- window.cc ----
 Tensor select(const Tensor& self, int64_t dim, int64_t index);
-Tensor slice(const Tensor& self, int64_t dim, const std::optional<int64_t>& start, const std::optional<int64_t>& end, int64_t step = 1);
+Tensor slice(const Tensor& self, int64_t dim, const std::optional<int64_t>& start,
+             const std::optional<int64_t>& end, int64_t step = 1);
 Tensor narrow(const Tensor& self, int64_t dim, int64_t start, int64_t length);
 Tensor diagonal(const Tensor& self, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
 Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step);
-Tensor as_strided(const Tensor& self, const Dims& size, const Dims& stride, const std::optional<int64_t>& storage_offset = {});
+Tensor as_strided(const Tensor& self, const Dims& size, const Dims& stride,
+                  const std::optional<int64_t>& storage_offset = {});
 
 // ---- split.cc, join.cc, flip.cc, triangle.cc ----
 TensorList split(const Tensor& self, int64_t split_size, int64_t dim = 0);
@@ -143,9 +152,11 @@ void bernoulli_raw(const Tensor& self, double p, Generator* generator = nullptr)
 
 // ---- index.cc, index_dim.cc, scatter.cc, masked.cc: reading and writing at positions ----
 Tensor index(const Tensor& self, const OptTensorList& indices);
-Tensor index_put(const Tensor& self, const OptTensorList& indices, const Tensor& values, bool accumulate = false);
+Tensor index_put(const Tensor& self, const OptTensorList& indices, const Tensor& values,
+                 bool accumulate = false);
 Tensor index_select(const Tensor& self, int64_t dim, const Tensor& index);
-Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha = 1);
+Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source,
+                 const Scalar& alpha = 1);
 Tensor index_fill(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value);
 Tensor take(const Tensor& self, const Tensor& index);
 Tensor put(const Tensor& self, const Tensor& index, const Tensor& source, bool accumulate = false);
@@ -153,8 +164,8 @@ Tensor gather(const Tensor& self, int64_t dim, const Tensor& index, bool sparse_
 Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
 Tensor scatter_value(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value);
 Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
-Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce,
-                      bool include_self = true);
+Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src,
+                      const std::string& reduce, bool include_self = true);
 Tensor masked_fill(const Tensor& self, const Tensor& mask, const Scalar& value);
 Tensor masked_select(const Tensor& self, const Tensor& mask);
 Tensor masked_scatter(const Tensor& self, const Tensor& mask, const Tensor& source);
@@ -162,7 +173,8 @@ Tensor logical_not_raw(const Tensor& mask);
 
 // ---- sort.cc, embedding.cc ----
 std::tuple<Tensor, Tensor> sort(const Tensor& self, int64_t dim = -1, bool descending = false);
-std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true);
+std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim = -1, bool largest = true,
+                                bool sorted = true);
 
 // ---- dropout.cc ----
 Tensor dropout(const Tensor& input, double p, bool training, bool inplace = false);
@@ -171,26 +183,32 @@ Tensor dropout(const Tensor& input, double p, bool training, bool inplace = fals
 // flat [extent] -> the elements at offset + strides, contiguous.
 Tensor gather_strided(const Tensor& flat, const Dims& sizes, const Dims& strides, int64_t offset);
 // The adjoint: zeros [extent] with `g` added at those places.
-Tensor scatter_strided(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset, int64_t extent);
-Tensor as_strided_backward(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset, const Dims& base_sizes,
-                           const Dims& base_strides, int64_t base_offset);
-// The part of a base's gradient that belongs to a view, and the base's gradient with that part replaced (undefined: zero).
-Tensor as_strided_of_gradient(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset, const Dims& base_sizes,
-                              const Dims& base_strides, int64_t base_offset);
-Tensor as_strided_replace(const Tensor& g, const Tensor& part, const Dims& sizes, const Dims& strides, int64_t offset,
-                          const Dims& base_sizes, const Dims& base_strides, int64_t base_offset);
+Tensor scatter_strided(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset,
+                       int64_t extent);
+Tensor as_strided_backward(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset,
+                           const Dims& base_sizes, const Dims& base_strides, int64_t base_offset);
+// The part of a base's gradient that belongs to a view, and the base's gradient with that part replaced
+// (undefined: zero).
+Tensor as_strided_of_gradient(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset,
+                              const Dims& base_sizes, const Dims& base_strides, int64_t base_offset);
+Tensor as_strided_replace(const Tensor& g, const Tensor& part, const Dims& sizes, const Dims& strides,
+                          int64_t offset, const Dims& base_sizes, const Dims& base_strides,
+                          int64_t base_offset);
 
 // ---- matmul.cc ----
 Tensor mm(const Tensor& self, const Tensor& mat2);
-Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const Scalar& beta = 1, const Scalar& alpha = 1);
+Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const Scalar& beta = 1,
+             const Scalar& alpha = 1);
 Tensor bmm(const Tensor& self, const Tensor& mat2);
-Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta = 1, const Scalar& alpha = 1);
+Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta = 1,
+               const Scalar& alpha = 1);
 Tensor mv(const Tensor& self, const Tensor& vec);
 Tensor dot(const Tensor& self, const Tensor& tensor);
 Tensor outer(const Tensor& self, const Tensor& vec2);
 Tensor matmul(const Tensor& self, const Tensor& other);
 Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias);
-Tensor tensordot_dims(const Tensor& self, const Tensor& other, const IntList& dims_self, const IntList& dims_other);
+Tensor tensordot_dims(const Tensor& self, const Tensor& other, const IntList& dims_self,
+                      const IntList& dims_other);
 
 }  // namespace sconce::ops
 
