@@ -23,12 +23,13 @@ Tensor neg(const Tensor& self);
 void add_raw_(const Tensor& dst, const Tensor& src);  // dst += src, no autograd, no version
 
 // ---- unary.cc, trigonometric.cc, special.cc, rounding.cc, activation.cc: element by element ----
-#define SC_UNARY_OPERATORS(M)                                                                                \
-  M(abs)                                                                                                     \
-  M(sign) M(square) M(reciprocal) M(sqrt) M(rsqrt) M(exp) M(exp2) M(expm1) M(log) M(log2) M(log10) M(log1p)  \
-      M(sin) M(cos) M(tan) M(asin) M(acos) M(atan) M(sinh) M(cosh) M(tanh) M(asinh) M(acosh) M(atanh) M(erf) \
-          M(erfc) M(erfinv) M(floor) M(ceil) M(round) M(trunc) M(frac) M(sigmoid) M(relu) M(logical_not)     \
-              M(bitwise_not) M(isnan) M(isinf) M(isfinite)
+// clang-format off
+#define SC_UNARY_OPERATORS(M) \
+  M(abs) M(sign) M(square) M(reciprocal) M(sqrt) M(rsqrt) M(exp) M(exp2) M(expm1) M(log) M(log2) M(log10) \
+  M(log1p) M(sin) M(cos) M(tan) M(asin) M(acos) M(atan) M(sinh) M(cosh) M(tanh) M(asinh) M(acosh) \
+  M(atanh) M(erf) M(erfc) M(erfinv) M(floor) M(ceil) M(round) M(trunc) M(frac) M(sigmoid) M(relu) \
+  M(logical_not) M(bitwise_not) M(isnan) M(isinf) M(isfinite)
+// clang-format on
 #define SC_DECLARE(name) Tensor name(const Tensor& self);
 SC_UNARY_OPERATORS(SC_DECLARE)
 #undef SC_DECLARE
