@@ -161,7 +161,9 @@ napi_value call_op(napi_env env, napi_callback_info info) {
 std::map<std::string, OpEntry*>& by_key() {
   static auto* m = [] {
     auto* map = new std::map<std::string, OpEntry*>;
+    // Parsed here, once and by one thread: workers may start at the same moment.
     for (OpEntry* e : registry()) {
+      e->parse();
       const std::string s = e->signature;
       (*map)[s.substr(0, s.find('('))] = e;
     }
@@ -176,7 +178,6 @@ napi_value op(napi_env env, napi_callback_info info) {
     Args a(env, info);
     auto it = by_key().find(get_string(env, a.v[0]));
     if (it == by_key().end()) return undefined(env);
-    it->second->parse();
     const bool in_place_form = a.n > 1 && get_bool(env, a.v[1]);
     auto* bound = new Bound{it->second, in_place_form};  // as long-lived as the module
     napi_value f;
@@ -192,7 +193,6 @@ napi_value registry_rows(napi_env env, napi_callback_info) {
     check(env, napi_create_array(env, &rows));
     uint32_t i = 0;
     for (auto& [key, e] : by_key()) {
-      e->parse();
       napi_value row, flags;
       check(env, napi_create_object(env, &row));
       check(env, napi_set_named_property(env, row, "key", from_string(env, key)));

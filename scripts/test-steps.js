@@ -151,7 +151,7 @@ module.exports = [
   },
   { name: 'core', about: 'C++ tests', quick: true, run: (ci) => ctest(ci, 'core', 'build') },
   { name: 'jest', about: 'TypeScript tests', quick: true, run: (ci) => jest(ci, 'jest', []) },
-  { name: 'tidy', about: 'clang-tidy', run: clangTidy },
+  { name: 'tidy', extended: true, about: 'clang-tidy', run: clangTidy },
   {
     name: 'system',
     about: 'memory loops, the packed tarball, the quickstart',
@@ -159,6 +159,7 @@ module.exports = [
   },
   {
     name: 'portable',
+    extended: true,
     about: 'the build without oneDNN: C++ tests and operator tests',
     run: async (ci) => {
       await cmakeBuild('build-portable', ['-DCMAKE_BUILD_TYPE=Release', '-DSCONCE_ONEDNN=OFF']);
@@ -171,6 +172,7 @@ module.exports = [
   },
   {
     name: 'cuda-host',
+    extended: true,
     about: 'the bodies of the CUDA kernels, compiled for the host: operator tests on the fake device',
     run: async (ci) => {
       const dir = 'build-cuda-host';
@@ -195,6 +197,7 @@ module.exports = [
   },
   {
     name: 'asan',
+    extended: true,
     about: 'AddressSanitizer and UndefinedBehaviorSanitizer: C++ tests and operator tests',
     run: async (ci) => {
       await cmakeBuild('build-asan', ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DSCONCE_SANITIZE=address']);
@@ -217,6 +220,7 @@ module.exports = [
   },
   {
     name: 'tsan',
+    extended: true,
     about: 'ThreadSanitizer: C++ tests',
     run: async (ci) => {
       await cmakeBuild('build-tsan', ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DSCONCE_SANITIZE=thread']);

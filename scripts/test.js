@@ -1,8 +1,9 @@
 'use strict';
 // `npm test`: everything that a change must pass, in order. `npm run test:quick` leaves out what takes long.
 //
-//   node scripts/test.js [--quick] [--only NAME[,NAME...]] [--list]
+//   node scripts/test.js [--quick | --extended] [--only NAME[,NAME...]] [--list]
 //
+// `--extended` (`npm run test:extended`) adds clang-tidy, the portable build, the sanitizers and the CUDA kernels on the host.
 // Counts are taken from the runners' own reports; a step without such a report counts as one check.
 const fs = require('node:fs');
 const path = require('node:path');
@@ -14,7 +15,7 @@ const root = path.join(__dirname, '..');
 const reportDir = path.join(root, 'out', 'ci');
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, only: { type: 'string' }, list: { type: 'boolean' } },
+  options: { quick: { type: 'boolean' }, extended: { type: 'boolean' }, only: { type: 'string' }, list: { type: 'boolean' } },
 });
 const only = values.only?.split(',');
 const unknown = only?.filter((name) => !steps.some((step) => step.name === name)) ?? [];
@@ -24,7 +25,9 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-const chosen = steps.filter((step) => (only ? only.includes(step.name) : step.quick || !values.quick));
+const chosen = steps.filter((step) =>
+  only ? only.includes(step.name) : values.quick ? step.quick : values.extended || !step.extended,
+);
 if (values.list) {
   for (const step of chosen) console.log(`${step.name.padEnd(12)} ${step.about}`);
   process.exit(0);
