@@ -15,7 +15,12 @@ const root = path.join(__dirname, '..');
 const reportDir = path.join(root, 'out', 'ci');
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, extended: { type: 'boolean' }, only: { type: 'string' }, list: { type: 'boolean' } },
+  options: {
+    quick: { type: 'boolean' },
+    extended: { type: 'boolean' },
+    only: { type: 'string' },
+    list: { type: 'boolean' },
+  },
 });
 const only = values.only?.split(',');
 const unknown = only?.filter((name) => !steps.some((step) => step.name === name)) ?? [];
