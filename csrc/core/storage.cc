@@ -26,7 +26,7 @@ std::shared_ptr<MemoryAccount>& current_account() {
 namespace {
 constexpr size_t kAlign = 64;
 constexpr size_t kLarge = size_t{2} << 20;         // mapped, huge pages
-constexpr size_t kCacheLimit = size_t{256} << 20;  // bytes kept for reuse at most
+constexpr size_t kCacheLimit = size_t{512} << 20;  // bytes kept for reuse at most
 
 size_t size_class(size_t bytes) {
   if (bytes <= 512) return (bytes + kAlign - 1) / kAlign * kAlign;
@@ -38,7 +38,12 @@ size_t size_class(size_t bytes) {
 
 struct Cache {
   std::mutex mutex;
-  std::map<size_t, std::vector<void*>> free_blocks;
+  struct Class {
+    std::vector<void*> blocks;
+    uint64_t last_use = 0;
+  };
+  std::map<size_t, Class> free_blocks;
+  uint64_t clock = 0;
   size_t cached = 0;
   ScMemoryStats stats{};
 };
@@ -69,17 +74,20 @@ void system_free(void* p, size_t bytes) {
     munmap(p, (bytes + 4095) / 4096 * 4096);
 }
 
-void trim(Cache& c, size_t target) {  // largest first: they are the dearest to keep
-  while (c.cached > target && !c.free_blocks.empty()) {
-    auto it = std::prev(c.free_blocks.end());
-    if (it->second.empty()) {
-      c.free_blocks.erase(it);
-      continue;
-    }
-    system_free(it->second.back(), it->first);
-    it->second.pop_back();
-    c.cached -= it->first;
-    c.stats.reserved_bytes -= static_cast<int64_t>(it->first);
+// Gives back the sizes that were not asked for the longest; dropping the largest instead would throw out what
+// a loop over large tensors is about to use again.
+void trim(Cache& c, size_t target) {
+  while (c.cached > target) {
+    auto oldest = c.free_blocks.end();
+    for (auto it = c.free_blocks.begin(); it != c.free_blocks.end(); ++it)
+      if (!it->second.blocks.empty() &&
+          (oldest == c.free_blocks.end() || it->second.last_use < oldest->second.last_use))
+        oldest = it;
+    if (oldest == c.free_blocks.end()) return;
+    system_free(oldest->second.blocks.back(), oldest->first);
+    oldest->second.blocks.pop_back();
+    c.cached -= oldest->first;
+    c.stats.reserved_bytes -= static_cast<int64_t>(oldest->first);
   }
 }
 }  // namespace
@@ -89,10 +97,11 @@ void* cpu_allocate(int32_t, size_t bytes) {
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
   void* p = nullptr;
-  auto it = c.free_blocks.find(size);
-  if (it != c.free_blocks.end() && !it->second.empty()) {
-    p = it->second.back();
-    it->second.pop_back();
+  Cache::Class& of_size = c.free_blocks[size];
+  of_size.last_use = ++c.clock;
+  if (!of_size.blocks.empty()) {
+    p = of_size.blocks.back();
+    of_size.blocks.pop_back();
     c.cached -= size;
     ++c.stats.cache_hits;
   } else {
@@ -117,7 +126,7 @@ void cpu_deallocate(int32_t, void* p, size_t bytes) {
   std::lock_guard<std::mutex> lock(c.mutex);
   ++c.stats.frees;
   c.stats.allocated_bytes -= static_cast<int64_t>(size);
-  c.free_blocks[size].push_back(p);
+  c.free_blocks[size].blocks.push_back(p);
   c.cached += size;
   if (c.cached > kCacheLimit) trim(c, kCacheLimit);
 }
