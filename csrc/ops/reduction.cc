@@ -42,9 +42,10 @@ namespace {
 struct Axis {
   int64_t size, in_stride, out_stride;
 };
-// Orders axes slowest first by input stride, and merges neighbours that walk memory as one.
-int coalesce(Axis* a, int n) {
-  for (int i = 1; i < n; ++i)
+// Merges neighbouring axes that walk memory as one, ordering them slowest first by input stride unless their
+// order means something. A reduced axis has out_stride 0.
+int coalesce(Axis* a, int n, bool reorder) {
+  for (int i = 1; reorder && i < n; ++i)
     for (int j = i; j > 0 && a[j].in_stride > a[j - 1].in_stride; --j) std::swap(a[j], a[j - 1]);
   int m = 0;
   for (int i = 0; i < n; ++i) {
@@ -89,35 +90,11 @@ Tensor reduce(ScReduceOp op, const Tensor& self, const Dims& dims, bool keepdim,
     }
   }
   if (out.numel() == 0) return out;
-  r.nkept = coalesce(kept, nk);
+  r.nkept = coalesce(kept, nk, true);
   // Indices count in the order of the dimensions, so those must not be reordered; merging in order is still
   // right.
   const bool ordered = op == SC_RED_ARGMAX || op == SC_RED_ARGMIN || indexed;
-  if (ordered) {
-    int m = 0;
-    for (int i = 0; i < nr; ++i) {
-      if (reduced[i].size == 1) continue;
-      if (m > 0 && reduced[m - 1].in_stride == reduced[i].in_stride * reduced[i].size)
-        reduced[m - 1] = {reduced[m - 1].size * reduced[i].size, reduced[i].in_stride, 0};
-      else
-        reduced[m++] = reduced[i];
-    }
-    r.nreduced = m;
-  } else {
-    for (int i = 0; i < nr; ++i) reduced[i].out_stride = 0;
-    int m = 0;
-    for (int i = 1; i < nr; ++i)
-      for (int j = i; j > 0 && reduced[j].in_stride > reduced[j - 1].in_stride; --j)
-        std::swap(reduced[j], reduced[j - 1]);
-    for (int i = 0; i < nr; ++i) {
-      if (reduced[i].size == 1) continue;
-      if (m > 0 && reduced[m - 1].in_stride == reduced[i].in_stride * reduced[i].size)
-        reduced[m - 1] = {reduced[m - 1].size * reduced[i].size, reduced[i].in_stride, 0};
-      else
-        reduced[m++] = reduced[i];
-    }
-    r.nreduced = m;
-  }
+  r.nreduced = coalesce(reduced, nr, !ordered);
   for (int i = 0; i < r.nkept; ++i) {
     r.kept_shape[i] = kept[i].size;
     r.kept_in_strides[i] = kept[i].in_stride;
