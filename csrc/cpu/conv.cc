@@ -355,12 +355,8 @@ int32_t deep_backward_weights(const ScConv& c) {
   }                           \
   return SC_UNSUPPORTED
 
-#ifdef SCONCE_ONEDNN
 #define SC_CONV_ONEDNN(fn) \
   if (const int32_t status = onednn::fn(c); status != SC_UNSUPPORTED) return status
-#else
-#define SC_CONV_ONEDNN(fn)
-#endif
 
 int32_t forward(const ScConv* c) {
   SC_CONV_DEEP(deep_forward)

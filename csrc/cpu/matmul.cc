@@ -457,12 +457,10 @@ void run_one(const Product& p, const Kernels& f, int64_t threads) {
 }
 
 int32_t matmul(const ScMatmul* q) {
-#ifdef SCONCE_ONEDNN
   if (q->batch * q->m * q->n > 0) {
     const int32_t status = onednn::matmul(q);
     if (status != SC_UNSUPPORTED) return status;
   }
-#endif
   const Kernels f = kernels_of(q->dtype);
   if (!f.plain) return SC_UNSUPPORTED;
   if (q->m == 0 || q->n == 0 || q->batch == 0) return SC_OK;

@@ -1,5 +1,6 @@
 // Kernels that oneDNN serves. The portable kernel of a family asks here first and does the work itself when
 // the answer is SC_UNSUPPORTED, so which of the two runs is decided per call, in one visible place.
+// Without oneDNN absent.cc is linked instead, which serves nothing.
 #pragma once
 #include "backend.h"
 
