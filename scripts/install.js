@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 'use strict';
-// Provides the native addon: uses the prebuilt binary if it loads here, otherwise compiles with CMake.
-// Runs as npm's install script and as the command `sconce-build`, so it needs nothing but Node itself and the
+// Provides the native addon: uses the prebuilt binary if it loads here, otherwise compiles. In a clone cmake-js drives
+// CMake; an installed package does without it, so that the command `sconce-build` needs nothing but Node itself and the
 // package's own run-time dependencies.
 //
 //   sconce-build [--from-source] [--build-dir=DIR] [-DCMAKE_OPTION=VALUE ...]
@@ -24,11 +24,10 @@ function has(command) {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-function run(command, args) {
+function run(command, args, name = command) {
   const result = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
   if (result.error) throw result.error;
-  if (result.status !== 0)
-    fail(`${command} ${args[0]} ended with ${result.signal ?? `status ${result.status}`}`);
+  if (result.status !== 0) fail(`${name} ended with ${result.signal ?? `status ${result.status}`}`);
 }
 
 function fail(reason) {
@@ -44,6 +43,29 @@ function cudaArchitecture() {
   return has('nvidia-smi') ? 'native' : '80';
 }
 
+/** What a new build folder starts with; `-D` on the command line comes after it and wins. */
+function firstOptions() {
+  const launcher = has('ccache')
+    ? ['CMAKE_CXX_COMPILER_LAUNCHER=ccache', 'CMAKE_CUDA_COMPILER_LAUNCHER=ccache']
+    : [];
+  return [`CMAKE_CUDA_ARCHITECTURES=${cudaArchitecture()}`, ...launcher];
+}
+
+function buildWithCMakeJs(cli, dir, definitions) {
+  const cmakeJs = (command, ...args) =>
+    run(process.execPath, [cli, command, '--config=Release', `--out=${dir}`, ...args], `cmake-js ${command}`);
+  if (definitions.length > 0) cmakeJs('configure', ...definitions.map((option) => `--CD${option}`));
+  cmakeJs('build', `--parallel=${os.availableParallelism()}`);
+}
+
+function buildWithCMake(dir, definitions) {
+  const isNew = !fs.existsSync(path.join(dir, 'CMakeCache.txt'));
+  const generator = isNew && has('ninja') ? ['-G', 'Ninja'] : [];
+  const options = ['CMAKE_BUILD_TYPE=Release', ...definitions].map((option) => `-D${option}`);
+  run('cmake', ['-S', root, '-B', dir, ...generator, ...options]);
+  run('cmake', ['--build', dir, '--parallel', String(os.availableParallelism())]);
+}
+
 function build(dir, options) {
   if (!has('cmake')) fail('cmake was not found');
   const cache = path.join(dir, 'CMakeCache.txt');
@@ -54,20 +76,11 @@ function build(dir, options) {
   ) {
     fs.rmSync(dir, { recursive: true });
   }
-  const configure = ['-S', root, '-B', dir];
-  if (!fs.existsSync(cache)) {
-    configure.push(
-      '-DCMAKE_BUILD_TYPE=Release',
-      `-DCMAKE_CUDA_ARCHITECTURES=${cudaArchitecture()}`,
-      '-DSCONCE_TESTS=OFF',
-    );
-    if (has('ninja')) configure.push('-G', 'Ninja');
-    if (has('ccache')) {
-      configure.push('-DCMAKE_CXX_COMPILER_LAUNCHER=ccache', '-DCMAKE_CUDA_COMPILER_LAUNCHER=ccache');
-    }
-  }
-  run('cmake', [...configure, ...options]);
-  run('cmake', ['--build', dir, '--parallel', String(os.availableParallelism())]);
+  const definitions = [...(fs.existsSync(cache) ? [] : firstOptions()), ...options];
+  // Only the package's own: one that a user's project has may be of any version.
+  const cli = path.join(root, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
+  if (fs.existsSync(cli)) buildWithCMakeJs(cli, dir, definitions);
+  else buildWithCMake(dir, definitions);
 }
 
 const { values, tokens } = parseArgs({
@@ -78,10 +91,9 @@ const { values, tokens } = parseArgs({
   },
   tokens: true,
 });
-const options = (values.define ?? []).map((define) => `-D${define}`);
 const fromSource = tokens.length > 0 || process.env.npm_config_build_from_source === 'true';
 if (!fromSource) {
   if (loads()) process.exit(0);
   console.log(`sconce: no prebuilt binary for ${platform} loads here: compiling one`);
 }
-build(path.resolve(root, values['build-dir'] ?? 'build'), options);
+build(path.resolve(root, values['build-dir'] ?? 'build'), values.define ?? []);

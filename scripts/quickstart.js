@@ -5,7 +5,8 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { setup } = require('./setup.js');
 
-setup();
+// Only what the example needs is compiled.
+setup({ cuda: /--device[ =]cuda/.test(process.argv.join(' ')) });
 import(pathToFileURL(path.join(__dirname, '..', 'examples', 'quickstart.mjs')).href).catch((error) => {
   console.error(error);
   process.exitCode = 1;

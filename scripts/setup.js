@@ -105,14 +105,15 @@ function isGeneratedFresh() {
   );
 }
 
-function setup({ forTests = false } = {}) {
+/** `forTests` adds the C++ tests; without `cuda` the plug-in is left out, which takes as long as all the rest. */
+function setup({ forTests = false, cuda = true } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 17))
     fail(`Node 20.17 or later is needed, this is ${process.version}`);
   installSystemPackages(forTests ? { ...BUILD_PACKAGES, ...TEST_PACKAGES } : BUILD_PACKAGES);
   // The addon is built in a step of its own, whose failure then says what failed.
   if (!areNodeModulesFresh()) run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
-  const options = forTests ? ['-DSCONCE_TESTS=ON'] : [];
+  const options = [...(forTests ? ['-DSCONCE_TESTS=ON'] : []), `-DSCONCE_CUDA=${cuda ? 'AUTO' : 'OFF'}`];
   run(process.execPath, ['scripts/install.js', '--from-source', ...options]);
   if (!isGeneratedFresh()) run('npm', ['run', '--silent', 'generate']);
   if (!isDistFresh()) run(process.execPath, ['scripts/build-ts.js']);
