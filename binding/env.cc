@@ -27,8 +27,6 @@ static void finalize_tensor(napi_env, void* data, void*) {
 }
 static void finalize_node(napi_env, void* data, void*) { Ref<Node>::adopt(static_cast<Node*>(data)); }
 
-constexpr int64_t kReportStep = 1 << 20;
-
 napi_value wrap(napi_env env, Tensor t) {
   napi_value v;
   if (!t) {
@@ -37,12 +35,7 @@ napi_value wrap(napi_env env, Tensor t) {
   }
   EnvData& d = env_data();
   if (!d.dead_refs.empty()) drop_dead_refs(env);
-  const int64_t delta = d.account->bytes.load(std::memory_order_relaxed) - d.reported;
-  if (delta > kReportStep || delta < -kReportStep) {
-    d.reported += delta;
-    int64_t now;
-    napi_adjust_external_memory(env, delta, &now);
-  }
+  d.collector.before_wrap(env, d.account->bytes.load(std::memory_order_relaxed));
   check(env, napi_create_external(env, t.impl(), finalize_tensor, nullptr, &v));
   t.release();
   return v;

@@ -5,9 +5,8 @@
 // Node-API version, so that its finalizers run inside the collection and a synchronous loop frees what it
 // drops. In a finalizer nothing of Node-API may be called but napi_adjust_external_memory; references to
 // JavaScript values that die there are put on a list and deleted by the next ordinary call. Bytes are
-// accounted per environment by the storages themselves; wrap() reports the difference once it is large, which
-// is what makes the collector run in time. That call may itself run finalizers: nothing here is half updated
-// then.
+// accounted per environment by the storages themselves; wrap() has the collector run in time, see
+// Note [Young collections]. That call may itself run finalizers: nothing here is half updated then.
 #pragma once
 #include <node_api.h>
 
@@ -18,12 +17,13 @@
 #include "../csrc/autograd/graph.h"
 #include "../csrc/core/tensor.h"
 #include "../csrc/ops/registry.h"
+#include "collector.h"
 
 namespace sconce::binding {
 
 struct EnvData {
   std::shared_ptr<MemoryAccount> account = std::make_shared<MemoryAccount>();
-  int64_t reported = 0;  // bytes the collector has been told of
+  Collector collector;
   std::vector<napi_ref> dead_refs;
 };
 EnvData& env_data();  // of this thread; an environment never changes its thread

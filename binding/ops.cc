@@ -130,6 +130,8 @@ napi_value call_op(napi_env env, napi_callback_info info) {
     Args a(env, info);
     const auto* bound = static_cast<const Bound*>(a.data);
     const OpEntry& op = *bound->op;
+    EnvData& d = env_data();
+    d.collector.before_op(env, d.account->bytes.load(std::memory_order_relaxed));
     constexpr size_t kMaxArgs = 24;
     // Values are built in place, only as many as there are parameters.
     alignas(Value) unsigned char raw[kMaxArgs * sizeof(Value)];

@@ -64,6 +64,25 @@ napi_value empty_cache(napi_env env, napi_callback_info info) {
     return undefined(env);
   });
 }
+// set_young_collection(f): f collects the young generation
+napi_value set_young_collection(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    env_data().collector.set_young_collection(env, a.v[0]);
+    return undefined(env);
+  });
+}
+napi_value has_young_collection(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return from_bool(env, env_data().collector.has_young_collection()); });
+}
+// step_ended(): an optimizer has just made its step
+napi_value step_ended(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    EnvData& d = env_data();
+    d.collector.after_step(env, d.account->bytes.load(std::memory_order_relaxed));
+    return undefined(env);
+  });
+}
 napi_value synchronize(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
@@ -135,6 +154,9 @@ void init_system(napi_env env, napi_value exports) {
   SC_DEFINE(reset_peak_memory_stats);
   SC_DEFINE(empty_cache);
   SC_DEFINE(synchronize);
+  SC_DEFINE(set_young_collection);
+  SC_DEFINE(has_young_collection);
+  SC_DEFINE(step_ended);
   SC_DEFINE(cuda_unavailable_reason);
   SC_DEFINE(cuda_device_count);
   SC_DEFINE(device_label);

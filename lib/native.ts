@@ -1,5 +1,7 @@
 // Loads the native addon: a prebuilt binary or a local build, whichever node-gyp-build finds.
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import load from 'node-gyp-build';
 
 /** An opaque reference to a native tensor. */
@@ -121,6 +123,9 @@ export interface Native {
   reset_peak_memory_stats(device: string): void;
   empty_cache(device: string): void;
   synchronize(device: string): void;
+  set_young_collection(f: () => void): void;
+  has_young_collection(): boolean;
+  step_ended(): void;
   cuda_unavailable_reason(): string | null;
   cuda_device_count(): number;
   device_label(device: string): string;
@@ -160,3 +165,24 @@ function loadAddon(): Native {
 }
 
 export const native = loadAddon();
+
+/**
+ * Lends V8's collection of the young generation to the native layer, which asks for it when dropped tensors hold much
+ * memory (Note [Young collections] in binding/collector.h). V8 hands its `gc` function only to contexts made while the
+ * flag is set; the flag does not outlive this call, and no global of the program changes. Without the function the native
+ * layer relies on the memory that it reports.
+ */
+function lendYoungCollection(): void {
+  if (native.has_young_collection()) return;
+  const exposed = typeof globalThis.gc === 'function';
+  if (!exposed) setFlagsFromString('--expose-gc');
+  try {
+    const young: unknown = runInNewContext(
+      "typeof gc === 'function' ? gc.bind(undefined, { type: 'minor' }) : undefined",
+    );
+    if (typeof young === 'function') native.set_young_collection(young as () => void);
+  } finally {
+    if (!exposed) setFlagsFromString('--no-expose-gc');
+  }
+}
+lendYoungCollection();

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 
 import { is_plain_object } from '../args';
 import { enable_grad, no_grad } from '../autograd';
+import { native } from '../native';
 import { HookList, type RemovableHandle } from '../nn/hooks';
 import { reset_grad, type_name } from '../nn/module';
 import { float, repr } from '../pyformat';
@@ -132,6 +133,7 @@ export abstract class Optimizer {
       }
     });
     for (const hook of this.#step_post_hooks) hook(this);
+    native.step_ended();
     return loss;
   }
 
