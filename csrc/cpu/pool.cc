@@ -5,6 +5,7 @@
 #include "core/device.h"
 #include "core/float16.h"
 #include "core/parallel.h"
+#include "pool_rows.h"
 
 namespace sconce {
 namespace {
@@ -54,6 +55,7 @@ void for_planes(const ScPool& p, const F& body) {
 template <class T>
 int32_t max_forward(const ScPool& p) {
   using A = typename Wide<T>::type;
+  if (max_rows_serves(p)) return max_rows_forward(p);
   for_planes(p, [&](int64_t x0, int64_t y0, int64_t channels) {
     const T* x = static_cast<const T*>(p.x) + x0;
     T* y = static_cast<T*>(p.y) + y0;
@@ -117,6 +119,10 @@ void clear(const ScPool& p, T* x, int64_t channels) {
 
 template <class T>
 int32_t max_backward(const ScPool& p) {
+  if (max_rows_serves(p)) {
+    max_rows_backward(p);
+    return SC_OK;
+  }
   for_planes(p, [&](int64_t x0, int64_t y0, int64_t channels) {
     T* x = static_cast<T*>(p.x) + x0;
     const T* y = static_cast<const T*>(p.y) + y0;

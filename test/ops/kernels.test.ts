@@ -108,3 +108,31 @@ test('a matrix product does not depend on the number of threads', () => {
   torch.set_num_threads(threads);
   expect(torch.equal(many, one)).toBe(true);
 });
+
+/** Windows of every kind over rows of every length up to three vectors: small integers tie often, and NaN wins. */
+test.each([
+  [2, 2, 0, 1],
+  [3, 2, 1, 1],
+  [2, 1, 0, 2],
+  [3, 3, 1, 1],
+  [5, 4, 2, 1],
+  [3, 1, 1, 2],
+])('max_pool2d, window %i, stride %i, padding %i, dilation %i', (kernel, stride, padding, dilation) => {
+  torch.manual_seed(2);
+  for (let width = (kernel - 1) * dilation + 1; width < 70; width += 3) {
+    const wide = torch.randint(-3, 3, [2, 3, 9, width], { dtype: 'float64' });
+    wide.masked_fill_(torch.rand([2, 3, 9, width]).lt(0.02), NaN);
+    const pool = (x: Tensor): Tensor[] => {
+      x.requires_grad_();
+      const pooled = torch.nn.functional.max_pool2d_with_indices(x, kernel, stride, padding, dilation);
+      const [y, indices] = pooled as unknown as [Tensor, Tensor];
+      y.nan_to_num().sum().backward();
+      return [y.detach().to('float64'), indices, (x.grad as Tensor).to('float64')];
+    };
+    const expected = pool(wide);
+    pool(wide.detach().to('float32')).forEach((t, i) => {
+      expect(t.isnan().equal(expected[i].isnan())).toBe(true);
+      expect(t.nan_to_num().equal(expected[i].nan_to_num())).toBe(true);
+    });
+  }
+});
