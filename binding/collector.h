@@ -1,14 +1,16 @@
 // When the garbage collector is asked to look for dropped tensors.
 //
 // Note [Young collections]
-// To the collector a tensor is a few dozen bytes, whatever its storage holds. Told of the storages' bytes, V8 answers with
-// full collections, some milliseconds each, and only after tens of megabytes, when the freed memory has left every cache.
-// Most results are dropped at once, though, and a collection of the young generation, a tenth of a millisecond, finds them.
-// So an operator asks for one, before it allocates its result, whenever the environment's storages have grown by a
-// threshold (wrap(), for all else, at twice that), and reports to V8 only what is still held after it. The threshold follows what collections cost and free: it doubles while they take more than
-// a few percent of the time or find little (activations waiting for their backward pass; collecting these early would move
-// them to the old generation, where only a full collection finds them), and shrinks while they are cheap and find much.
-// An optimizer's step is a better moment than any: a training step's results have just been dropped.
+// To the collector a tensor is a few dozen bytes, whatever its storage holds. Told of the storages' bytes, V8
+// answers with full collections, some milliseconds each, and only after tens of megabytes, when the freed
+// memory has left every cache. Most results are dropped at once, though, and a collection of the young
+// generation, a tenth of a millisecond, finds them. So an operator asks for one, before it allocates its
+// result, whenever the environment's storages have grown by a threshold (wrap(), for all else, at twice
+// that), and reports to V8 only what is still held after it. The threshold follows what collections cost and
+// free: it doubles while they take more than a few percent of the time or find little (activations waiting
+// for their backward pass; collecting these early would move them to the old generation, where only a full
+// collection finds them), and shrinks while they are cheap and find much. An optimizer's step is a better
+// moment than any: a training step's results have just been dropped.
 #pragma once
 #include <node_api.h>
 

@@ -7,6 +7,7 @@
 #include "core/device.h"
 #include "core/parallel.h"
 #include "cpu/onednn/onednn.h"
+#include "conv_rows.h"
 
 namespace sconce {
 namespace {
@@ -359,6 +360,7 @@ int32_t deep_backward_weights(const ScConv& c) {
   if (const int32_t status = onednn::fn(c); status != SC_UNSUPPORTED) return status
 
 int32_t forward(const ScConv* c) {
+  if (const int32_t status = conv_rows_forward(*c); status != SC_UNSUPPORTED) return status;
   SC_CONV_DEEP(deep_forward)
   SC_CONV_ONEDNN(conv_forward);
   SC_CONV_DTYPES(forward_typed);
@@ -368,6 +370,7 @@ int32_t backward_data(const ScConv* c) {
   SC_CONV_DTYPES(backward_data_typed);
 }
 int32_t backward_weights(const ScConv* c) {
+  if (const int32_t status = conv_rows_backward_weights(*c); status != SC_UNSUPPORTED) return status;
   SC_CONV_DEEP(deep_backward_weights)
   SC_CONV_ONEDNN(conv_backward_weights);
   SC_CONV_DTYPES(backward_weights_typed);

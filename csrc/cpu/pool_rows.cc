@@ -21,8 +21,8 @@ using DI = hn::RebindToSigned<D>;
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-// One input row, padded with -inf on both sides and split by the stride: the columns that a tap of the window meets
-// at neighbouring outputs become neighbours, so each tap is a plain vector load.
+// One input row, padded with -inf on both sides and split by the stride: the columns that a tap of the window
+// meets at neighbouring outputs become neighbours, so each tap is a plain vector load.
 class SplitRow {
  public:
   SplitRow(const ScPool& p, int64_t outputs)
@@ -74,8 +74,8 @@ class SplitRow {
   std::vector<const float*> taps_;
 };
 
-// The commonest pooling, windows of 2 x 2 side by side: everything stays in registers. The last vector of a row overlaps
-// the one before it.
+// The commonest pooling, windows of 2 x 2 side by side: everything stays in registers. The last vector of a
+// row overlaps the one before it.
 template <class Tag>
 HWY_INLINE void max_pairs(Tag d, const ScPool& p, const float* x, float* y, int64_t* index) {
   const hn::RebindToSigned<Tag> di;
@@ -91,7 +91,8 @@ HWY_INLINE void max_pairs(Tag d, const ScPool& p, const float* x, float* y, int6
       hn::Vec<Tag> a, b, e, f;
       hn::LoadInterleaved2(d, row + 2 * at, a, b);
       hn::LoadInterleaved2(d, row + p.in[1] + 2 * at, e, f);
-      const auto first = hn::Add(hn::Iota(di, static_cast<int32_t>(2 * oh * p.in[1] + 2 * at)), hn::Iota(di, 0));
+      const auto first =
+          hn::Add(hn::Iota(di, static_cast<int32_t>(2 * oh * p.in[1] + 2 * at)), hn::Iota(di, 0));
       const auto second = hn::Add(first, hn::Set(di, static_cast<int32_t>(p.in[1])));
       auto m = better(b, a);
       auto top = hn::IfThenElse(m, b, a);

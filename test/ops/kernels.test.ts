@@ -64,6 +64,18 @@ const channels_last: Fn = (x, w, b) =>
   conv2d(x.contiguous({ memory_format: torch.channels_last }), w, b, { padding: 1 });
 const cases: [string, Fn, number[][]][] = [
   ['one channel', (x, w, b) => conv2d(x, w, b, { padding: 2 }), [[4, 1, 12, 12], [6, 1, 5, 5], [6]]],
+  // Rows of one to three vectors, and blocks of output channels that do not come out even.
+  ['rows of 37', (x, w, b) => conv2d(x, w, b, { padding: [0, 1] }), [[19, 3, 7, 37], [11, 3, 3, 3], [11]]],
+  ['rows of 40', (x, w, b) => conv2d(x, w, b, { padding: [2, 0] }), [[3, 4, 6, 40], [5, 4, 2, 5], [5]]],
+  ['rows of 16', (x, w, b) => conv2d(x, w, b, { padding: 3 }), [[2, 2, 7, 16], [8, 2, 7, 7], [8]]],
+  [
+    'rows padded unevenly',
+    (x, w) => conv2d(x, w, null, { padding: 'same' }),
+    [
+      [2, 3, 6, 20],
+      [4, 3, 4, 4],
+    ],
+  ],
   ['strided', (x, w, b) => conv2d(x, w, b, { stride: 2, padding: 1 }), [[2, 16, 9, 9], [32, 16, 3, 3], [32]]],
   [
     'by channel',
