@@ -200,7 +200,6 @@ module.exports = [
   },
   {
     name: 'cuda-host',
-    extended: true,
     about: 'the bodies of the CUDA kernels, compiled for the host: operator tests on the fake device',
     run: async (ci) => {
       await buildTargets('sconce_cuda_host', 'sconce_test_cublas');
