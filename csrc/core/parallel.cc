@@ -7,6 +7,10 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#ifdef __SANITIZE_THREAD__
+#include <thread>
+#include <vector>
+#endif
 
 #include "error.h"
 
@@ -67,22 +71,46 @@ void set_num_threads(int n) {
   omp_set_num_threads(n);
 }
 
+#ifdef __SANITIZE_THREAD__
+// ThreadSanitizer cannot see how libgomp's threads wait for each other; these it understands.
+static bool in_parallel(bool enter = false) {
+  static thread_local bool inside = false;
+  return inside = inside || enter;
+}
+template <class F>
+static void run_pieces(int64_t count, const F& piece) {
+  std::vector<std::thread> threads;
+  for (int64_t t = 0; t < count; ++t) {
+    threads.emplace_back([&piece, t, count] {
+      in_parallel(true);
+      piece(t, count);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+#else
+static bool in_parallel() { return omp_in_parallel(); }
+template <class F>
+static void run_pieces(int64_t count, const F& piece) {
+#pragma omp parallel num_threads(static_cast<int>(count))
+  piece(omp_get_thread_num(), omp_get_num_threads());
+}
+#endif
+
 namespace detail {
 void parallel_run(int64_t begin, int64_t end, int64_t grain, void (*body)(void*, int64_t, int64_t),
                   void* context) {
   const int64_t n = end - begin;
   const int64_t pieces = std::min<int64_t>(num_threads(), (n + grain - 1) / std::max<int64_t>(grain, 1));
-  if (pieces <= 1 || omp_in_parallel()) {
+  if (pieces <= 1 || in_parallel()) {
     body(context, begin, end);
     return;
   }
-#pragma omp parallel num_threads(static_cast<int>(pieces))
-  {
-    const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
+  run_pieces(pieces, [&](int64_t t, int64_t count) {
     const int64_t step = (n + count - 1) / count;
     const int64_t from = begin + t * step, to = std::min(end, from + step);
     if (from < to) body(context, from, to);
-  }
+  });
 }
 }  // namespace detail
 }  // namespace sconce
