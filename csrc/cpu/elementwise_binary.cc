@@ -64,6 +64,11 @@ Row generic_binary_row(int32_t op, int32_t dtype) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#if defined(__GLIBC__) && defined(__x86_64__)
+// The newer of glibc's two versions of hypot differs by not setting errno, but would be the only thing to
+// demand 2.35.
+__asm__(".symver hypot, hypot@GLIBC_2.2.5\n\t.symver hypotf, hypotf@GLIBC_2.2.5");
+#endif
 namespace sconce::cpu {
 HWY_EXPORT(generic_binary_row);
 

@@ -186,6 +186,6 @@ describe('the prebuilt addon', () => {
   test('needs no C library newer than the readme says', () => {
     const files = readdirSync(prebuilt).map((name) => path.join(prebuilt, name));
     const versions = output('objdump', ['-T', ...files]).matchAll(/GLIBC_2\.(\d+)/g);
-    expect(Math.max(...[...versions].map(([, minor]) => Number(minor)))).toBeLessThanOrEqual(35);
+    expect(Math.max(...[...versions].map(([, minor]) => Number(minor)))).toBeLessThanOrEqual(34);
   });
 });
