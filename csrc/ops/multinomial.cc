@@ -5,10 +5,9 @@
 #include "../core/generator.h"
 #include "indexing.h"
 #include "pointwise.h"
+#include "random.h"
 
 namespace sconce::ops {
-
-Tensor exponential_like(const Tensor& like, Generator* generator);  // random.cc
 
 static const char* const kBadWeights = "probability tensor contains either `inf`, `nan` or element < 0";
 static const char* const kNoWeight = "invalid multinomial distribution (sum of probabilities <= 0)";

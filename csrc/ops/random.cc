@@ -1,16 +1,13 @@
 // Random numbers. docs/random.md says which draws each operator takes.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <limits>
 #include <mutex>
 
-#include "../autograd/view.h"
-#include "../core/float16.h"
 #include "../core/generator.h"
 #include "indexing.h"
 #include "pointwise.h"
+#include "random.h"
 
 namespace sconce::ops {
 
@@ -42,7 +39,21 @@ struct Target {
   }
 };
 
-void fill(ScRandomOp op, const char* name, const Tensor& self, Generator* generator, ScRandom a) {
+// A number as PyTorch's messages print it: six digits, none more than needed.
+std::string plain(double v) {
+  char text[32];
+  snprintf(text, sizeof text, "%g", v);
+  return text;
+}
+
+void check_floating(const Tensor& self, const char* what) {
+  SC_CHECK(is_floating(self.dtype()), "\"", what, "\" not implemented for '", scalar_type_name(self.dtype()),
+           "'");
+}
+
+}  // namespace
+
+void fill_random(ScRandomOp op, const char* name, const Tensor& self, Generator* generator, ScRandom a) {
   if (self.numel() == 0) return;
   const Device device = self.device();
   const Target target(self);
@@ -66,38 +77,12 @@ void fill(ScRandomOp op, const char* name, const Tensor& self, Generator* genera
   target.finish();
 }
 
-void fill(ScRandomOp op, const char* name, const Tensor& self, Generator* generator, double p0,
-          double p1 = 0) {
+void fill_random(ScRandomOp op, const char* name, const Tensor& self, Generator* generator, double p0,
+                 double p1) {
   ScRandom a{};
   a.p[0] = p0;
   a.p[1] = p1;
-  fill(op, name, self, generator, a);
-}
-
-// The public in-place form: the old value of `self` no longer counts, hence a gradient of zero.
-template <class Fill>
-Tensor overwrite(const char* name, const Tensor& self, const Fill& draw) {
-  check_in_place(self);
-  draw();
-  self.bump_version();
-  if (grad_enabled() && self.requires_grad()) {
-    Tensor y = alias_of(self, self.sizes(), self.strides(), self.storage_offset());
-    differentiable(name, y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); }).finish();
-    rebase_history(self, y.grad_fn(), y.output_nr());
-  }
-  return self;
-}
-
-// A number as PyTorch's messages print it: six digits, none more than needed.
-std::string plain(double v) {
-  char text[32];
-  snprintf(text, sizeof text, "%g", v);
-  return text;
-}
-
-void check_floating(const Tensor& self, const char* what) {
-  SC_CHECK(is_floating(self.dtype()), "\"", what, "\" not implemented for '", scalar_type_name(self.dtype()),
-           "'");
+  fill_random(op, name, self, generator, a);
 }
 
 double largest(DType t) {
@@ -113,7 +98,11 @@ double largest(DType t) {
   }
 }
 
-}  // namespace
+Tensor empty_as(const Tensor& self, const std::optional<DType>& dtype, const std::optional<Device>& device) {
+  const DType t = dtype.value_or(self.dtype());
+  if (!device || *device == self.device()) return empty_like(self, t);
+  return empty(self.sizes(), t, *device);
+}
 
 void uniform_raw(const Tensor& self, double from, double to, Generator* generator) {
   check_floating(self, "check_uniform_bounds");
@@ -127,16 +116,16 @@ void uniform_raw(const Tensor& self, double from, double to, Generator* generato
   SC_CHECK(to - from <= limit, "uniform_ expects to-from <= std::numeric_limits<",
            scalar_type_name(self.dtype()), ">::max(), but found to=", to, " and from=", from,
            " which result in to-from to exceed the limit");
-  fill(SC_RAND_UNIFORM, "uniform_", self, generator, from, to);
+  fill_random(SC_RAND_UNIFORM, "uniform_", self, generator, from, to);
 }
 void normal_raw(const Tensor& self, double mean, double std, Generator* generator) {
   SC_CHECK(std >= 0, "normal expects std >= 0.0, but found std ", plain(std));
   check_floating(self, "normal_kernel_cpu");
-  fill(SC_RAND_NORMAL, "normal_", self, generator, mean, std);
+  fill_random(SC_RAND_NORMAL, "normal_", self, generator, mean, std);
 }
 void bernoulli_raw(const Tensor& self, double p, Generator* generator) {
   SC_CHECK(p >= 0 && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", plain(p));
-  fill(SC_RAND_BERNOULLI, "bernoulli_", self, generator, p);
+  fill_random(SC_RAND_BERNOULLI, "bernoulli_", self, generator, p);
 }
 
 static Tensor uniform_(const Tensor& self, double from, double to, Generator* generator) {
@@ -169,7 +158,7 @@ static Tensor log_normal_(const Tensor& self, double mean, double std, Generator
   SC_CHECK(std > 0, "log_normal_ expects std > 0.0, but found std=", plain(std));
   check_floating(self, "log_normal_cpu");
   return overwrite("LogNormalBackward0", self,
-                   [&] { fill(SC_RAND_LOG_NORMAL, "log_normal_", self, generator, mean, std); });
+                   [&] { fill_random(SC_RAND_LOG_NORMAL, "log_normal_", self, generator, mean, std); });
 }
 OP("log_normal_(Tensor self, float mean=1.0, float std=2.0, *, Generator? generator=None) -> Tensor",
    log_normal_, kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -187,7 +176,7 @@ static Tensor exponential_(const Tensor& self, double lambd, Generator* generato
            "point but you specified ",
            scalar_type_name(self.dtype()));
   return overwrite("ExponentialBackward0", self,
-                   [&] { fill(SC_RAND_EXPONENTIAL, "exponential_", self, generator, lambd); });
+                   [&] { fill_random(SC_RAND_EXPONENTIAL, "exponential_", self, generator, lambd); });
 }
 OP("exponential_(Tensor self, float lambd=1.0, *, Generator? generator=None) -> Tensor", exponential_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -198,10 +187,9 @@ See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exponential_.htm
 @example
 torch.empty(2, 3).exponential_().shape // [2, 3]
 )");
-// Standard exponential numbers in the memory order of `like`, for multinomial.cc.
 Tensor exponential_like(const Tensor& like, Generator* generator) {
   Tensor y = empty_like(like);
-  fill(SC_RAND_EXPONENTIAL, "exponential_", y, generator, 1.0);
+  fill_random(SC_RAND_EXPONENTIAL, "exponential_", y, generator, 1.0);
   return y;
 }
 static Tensor cauchy_(const Tensor& self, double median, double sigma, Generator* generator) {
@@ -211,7 +199,7 @@ static Tensor cauchy_(const Tensor& self, double median, double sigma, Generator
            "you specified ",
            scalar_type_name(self.dtype()));
   return overwrite("CauchyBackward0", self,
-                   [&] { fill(SC_RAND_CAUCHY, "cauchy_", self, generator, median, sigma); });
+                   [&] { fill_random(SC_RAND_CAUCHY, "cauchy_", self, generator, median, sigma); });
 }
 OP("cauchy_(Tensor self, float median=0.0, float sigma=1.0, *, Generator? generator=None) -> Tensor", cauchy_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -225,7 +213,7 @@ torch.empty(2, 3).cauchy_().shape // [2, 3]
 static Tensor geometric_(const Tensor& self, double p, Generator* generator) {
   SC_CHECK(p > 0 && p < 1, "geometric_ expects p to be in (0, 1), but got p=", plain(p));
   return overwrite("GeometricBackward0", self,
-                   [&] { fill(SC_RAND_GEOMETRIC, "geometric_", self, generator, p); });
+                   [&] { fill_random(SC_RAND_GEOMETRIC, "geometric_", self, generator, p); });
 }
 OP("geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor", geometric_,
    kMethod | kWritesSelf | kRandom | kNoGrad,
@@ -252,7 +240,7 @@ static void bernoulli_each(const Tensor& self, const Tensor& p, Generator* gener
   ScRandom a{};
   a.prob = each.data();
   a.prob_dtype = static_cast<int32_t>(each.dtype());
-  fill(SC_RAND_BERNOULLI_EACH, "bernoulli_", self, generator, a);
+  fill_random(SC_RAND_BERNOULLI_EACH, "bernoulli_", self, generator, a);
 }
 static Tensor bernoulli(const Tensor& self, Generator* generator) {
   SC_CHECK(is_floating(self.dtype()), "\"bernoulli_tensor_cpu_p_\" not implemented for '",
@@ -297,178 +285,6 @@ static Tensor bernoulli_tensor_(const Tensor& self, const Tensor& p, Generator* 
 }
 OP("bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor", bernoulli_tensor_,
    kMethod | kWritesSelf | kRandom | kNoGrad, "");
-
-// ---- random_ and randint ----
-namespace {
-
-int mantissa_digits(DType t) {
-  switch (t) {
-    case DType::kFloat64:
-      return 53;
-    case DType::kFloat32:
-      return 24;
-    case DType::kFloat16:
-      return 11;
-    default:
-      return 8;
-  }
-}
-struct IntRange {
-  int64_t low, high;
-};
-IntRange range_of(DType t) {
-  switch (t) {
-    case DType::kInt32:
-      return {INT32_MIN, INT32_MAX};
-    case DType::kInt16:
-      return {INT16_MIN, INT16_MAX};
-    case DType::kInt8:
-      return {INT8_MIN, INT8_MAX};
-    case DType::kUInt8:
-      return {0, UINT8_MAX};
-    case DType::kBool:
-      return {0, 1};
-    default:
-      return {INT64_MIN, INT64_MAX};
-  }
-}
-void check_bound(int64_t v, const char* what, DType t) {
-  static const char* const c_names[] = {"float", "double", "c10::Half",   "c10::BFloat16", "long",
-                                        "int",   "short",  "signed char", "unsigned char", "bool"};
-  const bool inside = is_floating(t) ? std::abs(static_cast<double>(v)) <= largest(t)
-                                     : v >= range_of(t).low && v <= range_of(t).high;
-  SC_CHECK(inside, what, " is out of bounds for ", c_names[static_cast<int>(t)]);
-}
-
-// The integer that a floating dtype makes of `v`.
-int64_t rounded(int64_t v, DType t) {
-  const auto f = static_cast<float>(v);
-  switch (t) {
-    case DType::kFloat64:
-      return static_cast<int64_t>(static_cast<double>(v));
-    case DType::kFloat32:
-      return static_cast<int64_t>(f);
-    case DType::kFloat16:
-      return std::abs(f) > 65504 ? v : static_cast<int64_t>(half_to_float(float_to_half(f)));
-    default:
-      return static_cast<int64_t>(bfloat16_to_float(float_to_bfloat16(f)));
-  }
-}
-// The distance between neighbours of the dtype around `v`.
-int64_t spacing(int64_t v, DType t) {
-  int log2 = 0;
-  while ((v < 0 ? -v : v) >> (log2 + 1)) ++log2;
-  return int64_t{1} << std::max(log2 - mantissa_digits(t) + 1, 0);
-}
-// A float cannot hold every integer: bounds that would round outwards move inwards to ones it can hold.
-int64_t inner_from(int64_t from, DType t) {
-  const int64_t next = rounded(from + 1, t);
-  return next < from ? next + spacing(from + 1, t) : from;
-}
-int64_t inner_to(int64_t to, DType t) {
-  const int64_t last = rounded(to - 1, t);
-  return last >= to ? last - spacing(to - 1, t) : to;
-}
-
-void random_from_to(const Tensor& self, int64_t from, int64_t to, Generator* generator) {
-  const DType t = self.dtype();
-  int64_t low = from, high = to;
-  SC_CHECK(low < high, "random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high);
-  if (is_floating(t)) {
-    low = inner_from(low, t);
-    high = inner_to(high, t);
-    SC_CHECK(low < high,
-             "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=",
-             low, " >= to=", high);
-  }
-  check_bound(low, "from", t);
-  check_bound(high - 1, "to - 1", t);
-  ScRandom a{};
-  a.base = low;
-  a.range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
-  fill(SC_RAND_FROM_TO, "random_", self, generator, a);
-}
-
-}  // namespace
-
-static Tensor random_(const Tensor& self, Generator* generator) {
-  return overwrite("RandomBackward2", self, [&] { fill(SC_RAND_DEFAULT, "random_", self, generator, 0.0); });
-}
-OP("random_(Tensor self, *, Generator? generator=None) -> Tensor", random_,
-   kMethod | kWritesSelf | kRandom | kNoGrad,
-   R"(Fills the tensor with integers drawn evenly from [`from`, `to`); without bounds, from 0 to the largest integer that the dtype holds exactly.
-
-See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.random_.html
-
-@example
-torch.manual_seed(0)
-torch.empty(3).random_(10) // tensor([4., 9., 3.])
-)");
-static Tensor random_to_(const Tensor& self, int64_t to, Generator* generator) {
-  return overwrite("RandomBackward1", self, [&] { random_from_to(self, 0, to, generator); });
-}
-OP("random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor", random_to_,
-   kMethod | kWritesSelf | kRandom | kNoGrad, "");
-static Tensor random_from_(const Tensor& self, int64_t from, int64_t to, Generator* generator) {
-  return overwrite("RandomBackward0", self, [&] { random_from_to(self, from, to, generator); });
-}
-OP("random_.from(Tensor self, int from, int to, *, Generator? generator=None) -> Tensor", random_from_,
-   kMethod | kWritesSelf | kRandom | kNoGrad, "");
-
-static Tensor randint_low(int64_t low, int64_t high, const Dims& size, Generator* generator,
-                          const std::optional<DType>& dtype, const std::optional<Device>& device) {
-  Tensor y = empty(size, dtype.value_or(DType::kInt64), device.value_or(Device()));
-  random_from_to(y, low, high, generator);
-  return y;
-}
-static Tensor randint(int64_t high, const Dims& size, Generator* generator, const std::optional<DType>& dtype,
-                      const std::optional<Device>& device) {
-  return randint_low(0, high, size, generator, dtype, device);
-}
-OP("randint(int high, int[] size, *, Generator? generator=None, ScalarType? dtype=None, Device? device=None) "
-   "-> Tensor",
-   randint, kFunction | kRandom | kNoGrad,
-   R"(Integers drawn evenly from [`low`, `high`), with `low` 0 when left out; int64 unless `dtype` says otherwise.
-
-See https://docs.pytorch.org/docs/stable/generated/torch.randint.html
-
-@example
-torch.manual_seed(0)
-torch.randint(10, [3]) // tensor([4, 9, 3])
-torch.randint(3, 4, [2]) // tensor([3, 3])
-)");
-OP("randint.low(int low, int high, int[] size, *, Generator? generator=None, ScalarType? dtype=None, Device? "
-   "device=None) -> Tensor",
-   randint_low, kFunction | kRandom | kNoGrad, "");
-
-static Tensor empty_as(const Tensor& self, const std::optional<DType>& dtype,
-                       const std::optional<Device>& device) {
-  const DType t = dtype.value_or(self.dtype());
-  if (!device || *device == self.device()) return empty_like(self, t);
-  return empty(self.sizes(), t, *device);
-}
-static Tensor randint_like_low(const Tensor& self, int64_t low, int64_t high,
-                               const std::optional<DType>& dtype, const std::optional<Device>& device) {
-  Tensor y = empty_as(self, dtype, device);
-  random_from_to(y, low, high, nullptr);
-  return y;
-}
-static Tensor randint_like(const Tensor& self, int64_t high, const std::optional<DType>& dtype,
-                           const std::optional<Device>& device) {
-  return randint_like_low(self, 0, high, dtype, device);
-}
-OP("randint_like(Tensor self, int high, *, ScalarType? dtype=None, Device? device=None) -> Tensor",
-   randint_like, kFunction | kRandom | kNoGrad,
-   R"(As `randint`, in the shape and dtype of `self`.
-
-See https://docs.pytorch.org/docs/stable/generated/torch.randint_like.html
-
-@example
-torch.randint_like(torch.zeros(2, 3), 5).shape // [2, 3]
-)");
-OP("randint_like.low_dtype(Tensor self, int low, int high, *, ScalarType? dtype=None, Device? device=None) "
-   "-> Tensor",
-   randint_like_low, kFunction | kRandom | kNoGrad, "");
 
 // ---- rand, randn ----
 static Tensor rand(const Dims& size, Generator* generator, const std::optional<DType>& dtype,
@@ -579,32 +395,5 @@ static Tensor normal_size(double mean, double std, const Dims& size, Generator* 
 OP("normal.float_float(float mean, float std, int[] size, *, Generator? generator=None, ScalarType? "
    "dtype=None, Device? device=None) -> Tensor",
    normal_size, kFunction | kRandom | kNoGrad, "");
-
-// ---- randperm, multinomial ----
-static Tensor randperm(int64_t n, Generator* generator, const std::optional<DType>& dtype,
-                       const std::optional<Device>& device) {
-  const DType t = dtype.value_or(DType::kInt64);
-  SC_CHECK(n >= 0, "Trying to create tensor with negative dimension ", n, ": [", n, "]");
-  SC_CHECK(t != DType::kBool, "\"randperm\" not implemented for 'Bool'");
-  if (is_floating(t))
-    SC_CHECK(n <= int64_t{1} << mantissa_digits(t), "n is too large for result tensor type: '", dtype_name(t),
-             "'");
-  else
-    SC_CHECK(n <= range_of(t).high, "value cannot be converted to type ", dtype_name(t),
-             "_t without overflow");
-  Tensor y = empty({n}, t, device.value_or(Device()));
-  fill(SC_RAND_PERMUTATION, "randperm", y, generator, 0.0);
-  return y;
-}
-OP("randperm(int n, *, Generator? generator=None, ScalarType? dtype=None, Device? device=None) -> Tensor",
-   randperm, kFunction | kRandom | kNoGrad,
-   R"(The integers from 0 to `n - 1` in random order.
-
-See https://docs.pytorch.org/docs/stable/generated/torch.randperm.html
-
-@example
-torch.manual_seed(0)
-torch.randperm(4) // tensor([0, 1, 3, 2])
-)");
 
 }  // namespace sconce::ops
