@@ -3,7 +3,8 @@
 export * as functional from './functional';
 export { RemovableHandle } from './hooks';
 export * as init from './init';
-export { type IncompatibleKeys, Module, type StateDict } from './module';
+export { Module } from './module';
 export * from './modules';
 export { Buffer, Parameter } from './parameter';
+export type { IncompatibleKeys, StateDict } from './state_dict';
 export * as utils from './utils';

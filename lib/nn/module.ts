@@ -3,58 +3,28 @@ import { inspect } from 'node:util';
 import { type Args, bind, is_plain_object } from '../args';
 import { no_grad } from '../autograd';
 import type { DType } from '../dtype';
-import { repr_size } from '../pyformat';
 import { Tensor } from '../tensor';
-import { BackwardHooks, type FullBackwardHook, type FullBackwardPreHook } from './backward_hooks';
+import type { FullBackwardHook, FullBackwardPreHook } from './backward_hooks';
+import {
+  call_with_hooks,
+  CallHooks,
+  type ForwardHook,
+  type ForwardPreHook,
+  type HookOptions,
+} from './call_hooks';
 import { HookList, type RemovableHandle } from './hooks';
-import { Buffer, Parameter } from './parameter';
+import { Buffer, Parameter, reset_grad } from './parameter';
+import { indent, wrap_lines } from './repr';
+import {
+  IncompatibleKeys,
+  load_member,
+  type LoadContext,
+  type Metadata,
+  type StateDict,
+  type StateDictHook,
+  throw_load_errors,
+} from './state_dict';
 import { parse_to, type ToArguments } from './to';
-
-export type StateDict = Record<string, unknown>;
-type Metadata = Record<string, Record<string, unknown>>;
-
-export type ForwardPreHook = (module: Module, args: unknown[]) => unknown;
-export type ForwardHook = (module: Module, args: unknown[], output: unknown) => unknown;
-export type StateDictHook = (module: Module, state_dict: StateDict, prefix: string) => void;
-
-interface CallHooks {
-  forward_pre: HookList<ForwardPreHook>;
-  forward: HookList<{ call: ForwardHook; always_call: boolean }>;
-  backward: BackwardHooks;
-}
-
-interface HookOptions {
-  prepend?: boolean;
-}
-
-/** The result of `load_state_dict`. */
-export class IncompatibleKeys {
-  constructor(
-    readonly missing_keys: string[],
-    readonly unexpected_keys: string[],
-  ) {}
-
-  toString(): string {
-    if (this.missing_keys.length === 0 && this.unexpected_keys.length === 0)
-      return '<All keys matched successfully>';
-    const list = (keys: string[]): string => `[${keys.map((key) => `'${key}'`).join(', ')}]`;
-    return `_IncompatibleKeys(missing_keys=${list(this.missing_keys)}, unexpected_keys=${list(this.unexpected_keys)})`;
-  }
-
-  [inspect.custom](): string {
-    return this.toString();
-  }
-}
-
-/** The state of a `load_state_dict` on its way through the module tree. */
-export interface LoadContext {
-  state_dict: StateDict;
-  metadata: Metadata | null;
-  assign: boolean;
-  missing_keys: string[];
-  unexpected_keys: string[];
-  error_msgs: string[];
-}
 
 /**
  * Note [Callable modules]: `new Net()` returns a function, so that `net(x)` runs, whose prototype is the class's, so that
@@ -80,7 +50,6 @@ export interface Module {
  * Base class of all neural network modules: PyTorch's `nn.Module`. Subclasses set parameters, buffers and submodules as
  * plain fields and define `forward`; calling the module runs its hooks and `forward`.
  */
-
 export class Module extends Callable {
   /** The version of the class's state dict layout, stored with every state dict. */
   static readonly _version: number = 1;
@@ -107,48 +76,11 @@ export class Module extends Callable {
   _call_impl(args: unknown[]): unknown {
     return this.#hooks === null
       ? (this.forward(...args) as unknown)
-      : this.#call_with_hooks(this.#hooks, args);
-  }
-
-  #call_with_hooks(hooks: CallHooks, args: unknown[]): unknown {
-    const ran = new Set<ForwardHook>();
-    let result: unknown;
-    try {
-      for (const hook of hooks.forward_pre) {
-        const replaced = hook(this, args);
-        if (replaced !== undefined && replaced !== null)
-          args = Array.isArray(replaced) ? replaced : [replaced];
-      }
-      const backward = hooks.backward.begin(this);
-      if (backward !== null) args = backward.watch_inputs(args);
-      result = this.forward(...args);
-      for (const { call } of hooks.forward) {
-        ran.add(call);
-        result = call(this, args, result) ?? result;
-      }
-      return backward === null ? result : backward.watch_outputs(result);
-    } catch (error) {
-      for (const { call, always_call } of hooks.forward) {
-        if (!always_call || ran.has(call)) continue;
-        try {
-          call(this, args, result ?? null);
-        } catch (other) {
-          process.emitWarning(
-            'module forward hook with ``always_call=True`` raised an exception that was silenced as another error was ' +
-              `raised in forward: ${other instanceof Error ? other.message : String(other)}`,
-          );
-        }
-      }
-      throw error;
-    }
+      : call_with_hooks(this, this.#hooks, args);
   }
 
   #hook_lists(): CallHooks {
-    return (this.#hooks ??= {
-      forward_pre: new HookList(),
-      forward: new HookList(),
-      backward: new BackwardHooks(),
-    });
+    return (this.#hooks ??= new CallHooks());
   }
 
   /** `hook(module, args)` before `forward`; what it returns replaces the arguments. */
@@ -581,20 +513,8 @@ export class Module extends Callable {
       error_msgs: [],
     };
     this.#load(context, '');
-    const { missing_keys, unexpected_keys, error_msgs } = context;
-    if (strict) {
-      const quoted = (keys: string[]): string => keys.map((key) => `"${key}"`).join(', ');
-      if (unexpected_keys.length > 0)
-        error_msgs.unshift(`Unexpected key(s) in state_dict: ${quoted(unexpected_keys)}. `);
-      if (missing_keys.length > 0)
-        error_msgs.unshift(`Missing key(s) in state_dict: ${quoted(missing_keys)}. `);
-    }
-    if (error_msgs.length > 0) {
-      throw new Error(
-        `Error(s) in loading state_dict for ${this._get_name()}:\n\t${error_msgs.join('\n\t')}`,
-      );
-    }
-    return new IncompatibleKeys(missing_keys, unexpected_keys);
+    throw_load_errors(context, strict, this._get_name());
+    return new IncompatibleKeys(context.missing_keys, context.unexpected_keys);
   }
 
   #load(context: LoadContext, prefix: string): void {
@@ -614,7 +534,7 @@ export class Module extends Callable {
     for (const [name, buffer] of persistent) local.set(name, buffer);
     for (const [name, member] of local) {
       const key = prefix + name;
-      if (Object.hasOwn(state_dict, key)) this.#load_member(context, name, key, member, state_dict[key]);
+      if (Object.hasOwn(state_dict, key)) load_member(context, this, name, member, key);
       else missing_keys.push(key);
     }
     const extra_key = `${prefix}_extra_state`;
@@ -628,38 +548,6 @@ export class Module extends Callable {
       if (!key.startsWith(prefix) || key === extra_key) continue;
       const [first, ...deeper] = key.slice(prefix.length).split('.') as [string, ...string[]];
       if (deeper.length > 0 ? !children.has(first) : !local.has(first)) unexpected_keys.push(key);
-    }
-  }
-
-  #load_member(context: LoadContext, name: string, key: string, member: Tensor, value: unknown): void {
-    if (!(value instanceof Tensor)) {
-      context.error_msgs.push(
-        `While copying the parameter named "${key}", expected torch.Tensor or Tensor-like object from checkpoint but ` +
-          `received <class '${type_name(value)}'>`,
-      );
-      return;
-    }
-    // Checkpoints from before 0-d tensors keep such a value in one dimension.
-    const source =
-      member.dim() === 0 && value.dim() === 1 && value.shape[0] === 1 ? value.select(0, 0) : value;
-    if (source.shape.join() !== member.shape.join()) {
-      context.error_msgs.push(
-        `size mismatch for ${key}: copying a param with shape ${repr_size(source.shape)} from checkpoint, the shape in ` +
-          `current model is ${repr_size(member.shape)}.`,
-      );
-      return;
-    }
-    try {
-      if (!context.assign) no_grad(() => member.copy_(source));
-      else if (!(member instanceof Parameter)) this.#set(name, source);
-      else if (source instanceof Parameter) this.#set(name, source.requires_grad_(member.requires_grad));
-      else this.#set(name, new Parameter(source, member.requires_grad));
-    } catch (error) {
-      context.error_msgs.push(
-        `While copying the parameter named "${key}", whose dimensions in the model are ${repr_size(member.shape)} and whose ` +
-          `dimensions in the checkpoint are ${repr_size(source.shape)}, an exception occurred : ` +
-          `('${error instanceof Error ? error.message : String(error)}',).`,
-      );
     }
   }
 
@@ -689,32 +577,6 @@ type NamedMembersArgs = Args<
   [prefix: string, recurse: boolean, remove_duplicate: boolean],
   { prefix?: string; recurse?: boolean; remove_duplicate?: boolean }
 >;
-
-/** `Name(...)`: one line if there is a single extra line and no child, else one item per line. */
-export function wrap_lines(name: string, extra_lines: string[], child_lines: string[]): string {
-  const lines = [...extra_lines, ...child_lines];
-  if (lines.length === 0) return `${name}()`;
-  if (extra_lines.length === 1 && child_lines.length === 0) return `${name}(${extra_lines[0]})`;
-  return `${name}(\n  ${lines.join('\n  ')}\n)`;
-}
-
-/** Indents all lines but the first. */
-export function indent(text: string, spaces: number): string {
-  return text.replaceAll('\n', `\n${' '.repeat(spaces)}`);
-}
-
-/** Drops or zeroes a gradient, as `zero_grad` of modules and optimizers does. */
-export function reset_grad(param: Tensor, set_to_none: boolean): void {
-  const grad = param.grad;
-  if (grad === null) return;
-  if (set_to_none) {
-    param.grad = null;
-    return;
-  }
-  if (grad.grad_fn !== null) grad.detach_();
-  else grad.requires_grad_(false);
-  grad.zero_();
-}
 
 /** The name that an error message gives to a value's type: Python's. */
 export function type_name(value: unknown): string {

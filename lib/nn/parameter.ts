@@ -36,3 +36,16 @@ export class Buffer extends Tensor {
     return this.#persistent;
   }
 }
+
+/** Drops or zeroes a gradient, as `zero_grad` of modules and optimizers does. */
+export function reset_grad(param: Tensor, set_to_none: boolean): void {
+  const grad = param.grad;
+  if (grad === null) return;
+  if (set_to_none) {
+    param.grad = null;
+    return;
+  }
+  if (grad.grad_fn !== null) grad.detach_();
+  else grad.requires_grad_(false);
+  grad.zero_();
+}

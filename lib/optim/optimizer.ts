@@ -4,7 +4,8 @@ import { is_plain_object } from '../args';
 import { enable_grad, no_grad } from '../autograd';
 import { native } from '../native';
 import { HookList, type RemovableHandle } from '../nn/hooks';
-import { reset_grad, type_name } from '../nn/module';
+import { type_name } from '../nn/module';
+import { reset_grad } from '../nn/parameter';
 import { float, repr } from '../pyformat';
 import { Tensor } from '../tensor';
 

@@ -6,7 +6,8 @@ import * as ops from '../../ops';
 import { float, repr } from '../../pyformat';
 import type { Tensor } from '../../tensor';
 import * as init from '../init';
-import { type LoadContext, Module } from '../module';
+import { Module } from '../module';
+import type { LoadContext } from '../state_dict';
 import { Parameter } from '../parameter';
 import { factory, type FactoryOptions } from './sizes';
 

@@ -1,6 +1,7 @@
 import { is_plain_object } from '../../args';
 import { Tensor } from '../../tensor';
-import { indent, Module, type_name, wrap_lines } from '../module';
+import { Module, type_name } from '../module';
+import { indent, wrap_lines } from '../repr';
 import { Parameter } from '../parameter';
 
 /** Where `index` stands in a list of `length`, counted from the end if negative. */
