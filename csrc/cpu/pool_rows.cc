@@ -74,6 +74,10 @@ class SplitRow {
   std::vector<const float*> taps_;
 };
 
+#if HWY_TARGET == HWY_SCALAR
+bool pairs(const ScPool&) { return false; }
+int32_t max_pair_planes(const ScPool&) { return SC_UNSUPPORTED; }
+#else
 // The commonest pooling, windows of 2 x 2 side by side: everything stays in registers. The last vector of a
 // row overlaps the one before it.
 template <class Tag>
@@ -138,6 +142,7 @@ int32_t max_pair_planes(const ScPool& p) {
   });
   return SC_OK;
 }
+#endif
 
 int32_t max_forward(const ScPool& p) {
   if (pairs(p)) return max_pair_planes(p);
