@@ -397,7 +397,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
   if (da == 2 && db == 2) return mm(self, other);
   if (db <= 2) {  // one matrix for all: the batch becomes rows
     Dims out = self.sizes();
-    const int64_t inner = out.back();
+    const int64_t inner = self.sizes().back();
     const Tensor rows =
         reshape(self, {inner ? self.numel() / inner : numel_of(Dims(out.data(), da - 1)), inner});
     out.erase(da - 1);

@@ -104,7 +104,7 @@ Layout channels_of(const Tensor& input, DType t) {
   const bool last = x.dim() == 2 || (!x.is_contiguous() && x.is_contiguous(MemoryFormat::kChannelsLast));
   l.x = last && x.dim() != 2 ? x : contiguous_raw(x);
   const int64_t c = x.sizes()[1], n = x.sizes()[0];
-  l.s = {static_cast<int32_t>(t), last ? 1 : 0, n, c, n * c ? x.numel() / (n * c) : 0};
+  l.s = {static_cast<int32_t>(t), last ? 1 : 0, n, c, n * c != 0 ? x.numel() / (n * c) : 0};
   return l;
 }
 // `t` in the memory order of `like`.
