@@ -137,7 +137,7 @@ test.each([
     const pool = (x: Tensor): Tensor[] => {
       x.requires_grad_();
       const pooled = torch.nn.functional.max_pool2d_with_indices(x, kernel, stride, padding, dilation);
-      const [y, indices] = pooled as unknown as [Tensor, Tensor];
+      const [y, indices] = pooled;
       y.nan_to_num().sum().backward();
       return [y.detach().to('float64'), indices, (x.grad as Tensor).to('float64')];
     };
