@@ -406,7 +406,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
     return unsafe_view(mm(rows, other), out);
   }
   const Tensor a = da == 1 ? unsqueeze(self, 0) : self;
-  const Tensor b = other;
+  const Tensor& b = other;
   const int na = a.dim(), nb = b.dim();
   const Dims batch = broadcast_shapes(Dims(a.sizes().data(), na - 2), Dims(b.sizes().data(), nb - 2));
   const int64_t n = a.sizes()[na - 2], inner = a.sizes()[na - 1], p = b.sizes()[nb - 1],

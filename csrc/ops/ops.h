@@ -69,8 +69,8 @@ Tensor mean_dim(const Tensor& self, const std::optional<IntList>& dim, bool keep
 Tensor amax(const Tensor& self, const IntList& dim = {}, bool keepdim = false);
 Tensor amin(const Tensor& self, const IntList& dim = {}, bool keepdim = false);
 // Gives `values`, picked from `self` at `indices` along `dim`, their derivative.
-std::tuple<Tensor, Tensor> picked(const char* node, Tensor values, const Tensor& indices, const Tensor& self,
-                                  int64_t dim, bool keepdim);
+std::tuple<Tensor, Tensor> picked(const char* node, const Tensor& values, const Tensor& indices,
+                                  const Tensor& self, int64_t dim, bool keepdim);
 
 // ---- scan.cc ----
 Tensor cumsum(const Tensor& self, int64_t dim, const std::optional<DType>& dtype = {});

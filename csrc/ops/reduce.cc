@@ -255,8 +255,8 @@ static Tensor to_picked(const Tensor& g, const Tensor& indices, int64_t dim, boo
   return scatter(zero, dim, unsqueeze(indices, dim), unsqueeze(g, dim));
 }
 
-std::tuple<Tensor, Tensor> picked(const char* node, Tensor values, const Tensor& indices, const Tensor& self,
-                                  int64_t dim, bool keepdim) {
+std::tuple<Tensor, Tensor> picked(const char* node, const Tensor& values, const Tensor& indices,
+                                  const Tensor& self, int64_t dim, bool keepdim) {
   Tensor y = differentiable(node, values)
                  .wrt(self, [dim, keepdim, sizes = self.sizes(), indices = saved(indices)](const Tensor& g) {
                    return to_picked(g, indices(), dim, keepdim, sizes);

@@ -350,13 +350,13 @@ torch.broadcast_tensors([torch.zeros(3, 1), torch.zeros(2)])[1].shape // [3, 2]
 )");
 
 static Tensor atleast(const Tensor& self, int n) {
-  Dims shape = self.sizes();
-  if (n == 1 && shape.empty()) return reshape(self, {1});
-  if (n == 2 && shape.size() == 0) return reshape(self, {1, 1});
-  if (n == 2 && shape.size() == 1) return unsqueeze(self, 0);
-  if (n == 3 && shape.size() == 0) return reshape(self, {1, 1, 1});
-  if (n == 3 && shape.size() == 1) return unsqueeze(unsqueeze(self, 0), -1);
-  if (n == 3 && shape.size() == 2) return unsqueeze(self, -1);
+  const int dims = self.dim();
+  if (n == 1 && dims == 0) return reshape(self, {1});
+  if (n == 2 && dims == 0) return reshape(self, {1, 1});
+  if (n == 2 && dims == 1) return unsqueeze(self, 0);
+  if (n == 3 && dims == 0) return reshape(self, {1, 1, 1});
+  if (n == 3 && dims == 1) return unsqueeze(unsqueeze(self, 0), -1);
+  if (n == 3 && dims == 2) return unsqueeze(self, -1);
   return self;
 }
 Tensor atleast_1d(const Tensor& self) { return atleast(self, 1); }
