@@ -42,7 +42,10 @@ class SplitRow {
       float *even = column(padding_), *odd = column(padding_ + 1);
       int64_t i = split(hn::ScalableTag<float>(), row, 0, n, even, odd);
       i = split(hn::CappedTag<float, 4>(), row, i, n, even, odd);
-      for (; i < n; ++i) (i % 2 ? odd : even)[i / 2] = row[i];
+      for (; i < n; ++i) {
+        float* to = i % 2 ? odd : even;  // (a ? b : c)[i / 2] is what g++ 12 compiles wrongly under UBSan
+        to[i / 2] = row[i];
+      }
     } else {
       for (int64_t first = 0; first < stride_; ++first) {
         float* to = column(padding_ + first);
