@@ -9,8 +9,9 @@ namespace sconce {
 #if defined(__SANITIZE_ADDRESS__)
 // Sanitizers see single blocks best.
 void* pool_allocate(size_t bytes) {
-  void* p = aligned_alloc(64, (bytes + 63) / 64 * 64);
-  if (!p) throw std::bad_alloc();
+  void* p = nullptr;
+  if (posix_memalign(&p, 64, bytes) != 0)
+    throw std::bad_alloc();  // not rounded up, as aligned_alloc's must be
   return p;
 }
 void pool_free(void* p, size_t) { free(p); }

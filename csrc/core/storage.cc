@@ -12,6 +12,14 @@
 #include "error.h"
 #include "pool.h"
 
+// What lies behind a block's end, and blocks that wait to be used again, are nobody's to touch.
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, bytes) static_cast<void>(0)
+#define ASAN_UNPOISON_MEMORY_REGION(p, bytes) static_cast<void>(0)
+#endif
+
 namespace sconce {
 
 std::shared_ptr<MemoryAccount>& current_account() {
@@ -68,6 +76,7 @@ void* system_allocate(size_t bytes) {
 }
 
 void system_free(void* p, size_t bytes) {
+  ASAN_UNPOISON_MEMORY_REGION(p, bytes);
   if (bytes < kLarge)
     free(p);
   else
@@ -117,6 +126,8 @@ void* cpu_allocate(int32_t, size_t bytes) {
   ++c.stats.allocations;
   c.stats.allocated_bytes += static_cast<int64_t>(size);
   c.stats.allocated_bytes_peak = std::max(c.stats.allocated_bytes_peak, c.stats.allocated_bytes);
+  ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(p) + bytes, size - bytes);
   return p;
 }
 
@@ -126,6 +137,7 @@ void cpu_deallocate(int32_t, void* p, size_t bytes) {
   std::lock_guard<std::mutex> lock(c.mutex);
   ++c.stats.frees;
   c.stats.allocated_bytes -= static_cast<int64_t>(size);
+  ASAN_POISON_MEMORY_REGION(p, size);
   c.free_blocks[size].blocks.push_back(p);
   c.cached += size;
   if (c.cached > kCacheLimit) trim(c, kCacheLimit);

@@ -117,6 +117,17 @@ TEST(Storage, ReusesFreedBlocksAndCountsThem) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(first) % 64, 0u);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+TEST(StorageDeathTest, TheSanitizerSeesWhatNoTensorOwns) {
+  for (const int64_t n : {10, 1000, 1 << 20}) {
+    const Tensor t = empty({n}, DType::kFloat32);
+    EXPECT_DEATH(static_cast<volatile float*>(t.data())[n] = 0, "AddressSanitizer");
+  }
+  volatile float* freed = empty({1000}, DType::kFloat32).data_as<float>();
+  EXPECT_DEATH(freed[0] = 0, "AddressSanitizer: use-after-poison");
+}
+#endif
+
 TEST(Pool, BlocksOfAnEndedThreadAreUsedAgain) {
   void* p = nullptr;
   std::thread([&] {
