@@ -1,9 +1,8 @@
 'use strict';
 // `npm test`: everything that a change must pass, in order. `npm run test:quick` leaves out what takes long.
 //
-//   node scripts/test.js [--quick | --extended] [--only NAME[,NAME...]] [--list]
+//   node scripts/test.js [--quick] [--only NAME[,NAME...]] [--list]
 //
-// `--extended` (`npm run test:extended`) adds clang-tidy, the portable build, the sanitizers and the CUDA kernels on the host.
 // Counts are taken from the runners' own reports; a step without such a report counts as one check.
 const fs = require('node:fs');
 const path = require('node:path');
@@ -17,7 +16,6 @@ const reportDir = path.join(root, 'out', 'ci');
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean' },
-    extended: { type: 'boolean' },
     only: { type: 'string' },
     list: { type: 'boolean' },
   },
@@ -30,9 +28,7 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-const chosen = steps.filter((step) =>
-  only ? only.includes(step.name) : values.quick ? step.quick : values.extended || !step.extended,
-);
+const chosen = steps.filter((step) => (only ? only.includes(step.name) : step.quick || !values.quick));
 if (values.list) {
   for (const step of chosen) console.log(`${step.name.padEnd(12)} ${step.about}`);
   process.exit(0);

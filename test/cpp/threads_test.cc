@@ -162,6 +162,19 @@ TEST(Threads, KernelsComputeTheSameWithAnyNumberOfThem) {
   set_num_threads(available_cpus());
 }
 
+#ifdef __SANITIZE_THREAD__
+TEST(ThreadsDeathTest, TheSanitizerSeesPiecesThatWriteToTheSamePlace) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        set_num_threads(2);
+        int64_t last = 0;
+        parallel_for(0, 2, 1, [&](int64_t from, int64_t) { last = from; });
+      },
+      "data race");
+}
+#endif
+
 // As JavaScript's workers do: each has its own tensors, and ends while the others go on.
 TEST(Threads, TrainSideBySide) {
   const ScMemoryStats before = [] {
