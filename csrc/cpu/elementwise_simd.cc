@@ -64,9 +64,9 @@ void row2(char* const* data, const int64_t* step, int64_t n, const double* p) {
 
 // ---- unary ----
 #define SC_VECTOR(name, ...) \
-  V name([[maybe_unused]] D d, V x, [[maybe_unused]] const float* p) { __VA_ARGS__ }
+  HWY_INLINE V name([[maybe_unused]] D d, V x, [[maybe_unused]] const float* p) { __VA_ARGS__ }
 
-V constant(D d, double v) { return hn::Set(d, static_cast<float>(v)); }
+HWY_INLINE V constant(D d, double v) { return hn::Set(d, static_cast<float>(v)); }
 
 SC_VECTOR(floor_, return hn::Floor(x);)
 SC_VECTOR(ceil_, return hn::Ceil(x);)
@@ -86,7 +86,7 @@ SC_VECTOR(silu_, return hn::Div(x, hn::Add(constant(d, 1), vexp(d, hn::Neg(x))))
 SC_VECTOR(gelu_, return hn::Mul(x, normal_cdf(d, x));)
 
 // tanh's argument in the approximate gelu: k (x + c x^3)
-V gelu_inner(D d, V x, V squared) {
+HWY_INLINE V gelu_inner(D d, V x, V squared) {
   return hn::Mul(hn::Mul(constant(d, fn::kSqrt2OverPi), x),
                  hn::MulAdd(constant(d, fn::kGeluCubic), squared, constant(d, 1)));
 }
@@ -122,7 +122,7 @@ SC_VECTOR(cos_, return beyond<library_cos>(d, x, hn::Cos(d, x));)
 
 // ---- fused derivatives: g is the gradient ----
 #define SC_VECTOR(name, ...) \
-  V name(D d, V g, V x, [[maybe_unused]] const float* p) { __VA_ARGS__ }
+  HWY_INLINE V name(D d, V g, V x, [[maybe_unused]] const float* p) { __VA_ARGS__ }
 
 SC_VECTOR(gelu_bwd, const V density = hn::Mul(constant(d, fn::kInvSqrt2Pi),
                                               vexp(d, hn::Mul(constant(d, -0.5), hn::Mul(x, x))));

@@ -59,13 +59,17 @@ HWY_INLINE V exp_scaled(D d, V n, V r) {
 #endif
 }
 
-// e^x and 2^x, wrong for NaN only.
+// e^x for x in [-105, 89.5].
 template <class D, class V>
-HWY_INLINE V exp_number(D d, V x) {
-  x = hn::Min(hn::Max(x, hn::Set(d, -105.0F)), hn::Set(d, 89.5F));
+HWY_INLINE V exp_in_range(D d, V x) {
   const V n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504F)));
   const V r = hn::NegMulAdd(n, hn::Set(d, 0.693145751953125F), x);  // ln 2 in two parts
   return exp_scaled(d, n, hn::NegMulAdd(n, hn::Set(d, 1.428606765330187e-6F), r));
+}
+// e^x and 2^x, wrong for NaN only.
+template <class D, class V>
+HWY_INLINE V exp_number(D d, V x) {
+  return exp_in_range(d, hn::Min(hn::Max(x, hn::Set(d, -105.0F)), hn::Set(d, 89.5F)));
 }
 template <class D, class V>
 HWY_INLINE V exp2_number(D d, V x) {
@@ -173,15 +177,19 @@ HWY_INLINE V verf(D d, V x) {
   const V far = hn::CopySign(hn::Sub(one, erfc_tail(d, a)), x);
   return keep_nan(x, hn::IfThenElse(hn::Lt(a, one), near, far));
 }
-// The normal distribution's cumulative function, accurate in the lower tail too.
+// The normal distribution's cumulative function, accurate in the lower tail too: erfc(t) = exp(q(t)) for all t >= 0, so
+// one polynomial does. NaN is left to the caller, who multiplies by x.
 template <class D, class V>
 HWY_INLINE V normal_cdf(D d, V x) {
-  const V z = hn::Mul(x, hn::Set(d, 0.70710678F)), a = hn::Abs(z), one = hn::Set(d, 1.0F),
-          half = hn::Set(d, 0.5F);
-  const V near = hn::MulAdd(hn::Mul(half, z), erf_over_x(d, hn::Mul(z, z)), half);
-  const V tail = hn::Mul(half, erfc_tail(d, a));
-  const V far = hn::IfThenElse(hn::Lt(z, hn::Zero(d)), tail, hn::Sub(one, tail));
-  return keep_nan(x, hn::IfThenElse(hn::Lt(a, one), near, far));
+  static constexpr float c[] = {-1.1283825635910034F,     -0.6365758180618286F,    -0.10296526551246643F,
+                                0.019531074911355972F,    -0.00023451766173820943F, -0.001464810804463923F,
+                                0.0006099814781919122F,   -0.00014314976579044014F, 2.1641852072207257e-05F,
+                                -2.084086645481875e-06F,  1.1651071218921061e-07F,  -2.8797686457693317e-09F};
+  const V t = hn::Mul(hn::Abs(x), hn::Set(d, 0.70710678F)), limit = hn::Set(d, 6.5F), one = hn::Set(d, 1.0F);
+  const V at = hn::Min(t, limit);
+  const V tail = hn::Mul(hn::Set(d, 0.5F), exp_in_range(d, hn::Mul(at, polynomial(d, at, c))));
+  const V low = hn::IfThenElseZero(hn::Lt(t, limit), tail);  // below 4e-20 from there on
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), low, hn::Sub(one, low));
 }
 
 }  // namespace sconce::cpu::HWY_NAMESPACE
