@@ -7,6 +7,7 @@
 #include "../core/device.h"
 #include "../core/float16.h"
 #include "../core/parallel.h"
+#include "stream.h"
 
 namespace sconce::cpu {
 namespace {
@@ -213,6 +214,23 @@ class Walker {
   alignas(64) char raw_[kBlock * 2];
 };
 
+// Rows of contiguous operands, data[0] too large for the caches: Note [Streamed results].
+void run_streamed(const RowLoop& loop, char** data, const int64_t* step, const int64_t* bytes, int operands,
+                  int64_t n, const double* p) {
+  alignas(64) char block[kStreamBlock];
+  char* to = data[0];
+  data[0] = block;
+  int64_t m = (kStreamBlock - static_cast<int64_t>(reinterpret_cast<uintptr_t>(to) % 64)) / bytes[0];
+  for (; n > 0; n -= m, m = kStreamBlock / bytes[0]) {
+    m = std::min(n, m);
+    loop.run(data, step, m, p);
+    stream_copy(to, block, m * bytes[0]);
+    to += m * bytes[0];
+    for (int k = 1; k < operands; ++k) data[k] += m * bytes[k];
+  }
+  stream_fence();
+}
+
 template <class T>
 bool has_zero(const ScIter* it, int k) {
   const Place start(it, 0);
@@ -299,10 +317,15 @@ int32_t run_rows(const ScIter* it, const RowLoop& loop, const double* p) {
         loop.run(base, step, it->numel, p);
         return SC_OK;
       }
+      bool streamed = is_streamed(it->numel * bytes[0]);
+      for (int k = 1; k < it->noperands; ++k) streamed = streamed && base[k] != base[0];  // not in place
       parallel_for(0, it->numel, loop.grain, [&](int64_t from, int64_t to) {
         char* data[SC_MAX_OPERANDS];
         for (int k = 0; k < it->noperands; ++k) data[k] = base[k] + from * bytes[k];
-        loop.run(data, step, to - from, p);
+        if (streamed)
+          run_streamed(loop, data, step, bytes, it->noperands, to - from, p);
+        else
+          loop.run(data, step, to - from, p);
       });
       return SC_OK;
     }

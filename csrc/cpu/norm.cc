@@ -4,6 +4,7 @@
 #define HWY_TARGET_INCLUDE "csrc/cpu/norm.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target, as Highway wants it.
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include "core/device.h"
 #include "core/parallel.h"
+#include "cpu/stream.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sconce {
@@ -24,16 +26,23 @@ HWY_INLINE void shifted_sums(const T* x, int64_t n, T shift, T* s1, T* s2) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto k = hn::Set(d, shift);
-  auto a0 = hn::Zero(d), a1 = a0, b0 = a0, b1 = a0;
+  auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
   int64_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    const auto u = hn::Sub(hn::LoadU(d, x + i), k), v = hn::Sub(hn::LoadU(d, x + i + lanes), k);
-    a0 = hn::Add(a0, u);
-    a1 = hn::Add(a1, v);
-    b0 = hn::MulAdd(u, u, b0);
-    b1 = hn::MulAdd(v, v, b1);
+  const auto take = [&](int64_t at, auto& a, auto& b) HWY_ATTR {
+    const auto v = hn::Sub(hn::LoadU(d, x + at), k);
+    a = hn::Add(a, v);
+    b = hn::MulAdd(v, v, b);
+  };
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    take(i, a0, b0);
+    take(i + lanes, a1, b1);
+    take(i + 2 * lanes, a2, b2);
+    take(i + 3 * lanes, a3, b3);
   }
-  T p = hn::GetLane(hn::SumOfLanes(d, hn::Add(a0, a1))), q = hn::GetLane(hn::SumOfLanes(d, hn::Add(b0, b1)));
+  for (; i + lanes <= n; i += lanes) take(i, a0, b0);
+  a0 = hn::Add(hn::Add(a0, a1), hn::Add(a2, a3));
+  b0 = hn::Add(hn::Add(b0, b1), hn::Add(b2, b3));
+  T p = hn::GetLane(hn::SumOfLanes(d, a0)), q = hn::GetLane(hn::SumOfLanes(d, b0));
   for (; i < n; ++i) {
     const T u = x[i] - shift;
     p += u;
@@ -209,32 +218,36 @@ template <class T>
 void layer_norm_of(const ScRows& s, const T* x, const T* w, const T* b, double eps, T* y, T* mean, T* rstd) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  const int64_t n = s.n;
-  parallel_for(0, s.rows, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)),
-               [&](int64_t from, int64_t to) {
-                 for (int64_t r = from; r < to; ++r) {
-                   const T* row = x + r * n;
-                   T* out = y + r * n;
-                   T p = 0, q = 0;
-                   shifted_sums(row, n, row[0], &p, &q);
-                   const T k = p / static_cast<T>(n), var = std::max(T(0), q / static_cast<T>(n) - k * k);
-                   const T m = row[0] + k, inv = T(1) / std::sqrt(var + static_cast<T>(eps));
-                   mean[r] = m;
-                   rstd[r] = inv;
-                   const auto vm = hn::Set(d, m), vi = hn::Set(d, inv);
-                   int64_t i = 0;
-                   for (; i + lanes <= n; i += lanes) {
-                     auto v = hn::Mul(hn::Sub(hn::LoadU(d, row + i), vm), vi);
-                     if (w)
-                       v = b ? hn::MulAdd(v, hn::LoadU(d, w + i), hn::LoadU(d, b + i))
-                             : hn::Mul(v, hn::LoadU(d, w + i));
-                     else if (b)
-                       v = hn::Add(v, hn::LoadU(d, b + i));
-                     hn::StoreU(v, d, out + i);
-                   }
-                   for (; i < n; ++i) out[i] = (row[i] - m) * inv * (w ? w[i] : T(1)) + (b ? b[i] : T(0));
-                 }
-               });
+  const int64_t n = s.n, bytes = n * static_cast<int64_t>(sizeof(T));
+  // Note [Streamed results]; each row begins where a line begins
+  const bool streamed = cpu::is_streamed(s.rows * bytes) && bytes % 64 == 0 && reinterpret_cast<uintptr_t>(y) % 64 == 0;
+  parallel_for(0, s.rows, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)), [&](int64_t from, int64_t to) {
+    for (int64_t r = from; r < to; ++r) {
+      const T* row = x + r * n;
+      T* out = y + r * n;
+      T p = 0, q = 0;
+      shifted_sums(row, n, row[0], &p, &q);
+      const T k = p / static_cast<T>(n), var = std::max(T(0), q / static_cast<T>(n) - k * k);
+      const T m = row[0] + k, inv = T(1) / std::sqrt(var + static_cast<T>(eps));
+      mean[r] = m;
+      rstd[r] = inv;
+      const auto vm = hn::Set(d, m), vi = hn::Set(d, inv);
+      const auto normal = [&](int64_t i) HWY_ATTR {
+        hwy::Prefetch(row + n + i);  // of the next row, while this one is computed
+        auto v = hn::Mul(hn::Sub(hn::LoadU(d, row + i), vm), vi);
+        if (w && b) return hn::MulAdd(v, hn::LoadU(d, w + i), hn::LoadU(d, b + i));
+        if (w) return hn::Mul(v, hn::LoadU(d, w + i));
+        return b ? hn::Add(v, hn::LoadU(d, b + i)) : v;
+      };
+      int64_t i = 0;
+      if (streamed)
+        for (; i + lanes <= n; i += lanes) hn::Stream(normal(i), d, out + i);
+      else
+        for (; i + lanes <= n; i += lanes) hn::StoreU(normal(i), d, out + i);
+      for (; i < n; ++i) out[i] = (row[i] - m) * inv * (w ? w[i] : T(1)) + (b ? b[i] : T(0));
+    }
+    if (streamed) cpu::stream_fence();
+  });
 }
 
 // dx = rstd (g w - mean(g w) - xhat mean(g w xhat))

@@ -3,6 +3,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/softmax.cc"
 #include <hwy/foreach_target.h>
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #ifndef SCONCE_CPU_SOFTMAX_ONCE
@@ -15,6 +16,7 @@
 #include "../core/device.h"
 #include "../core/float16.h"
 #include "../core/parallel.h"
+#include "stream.h"
 #endif
 
 #include "simd_math-inl.h"
@@ -67,6 +69,8 @@ C row_exp(const C* x, C m, C* out, int64_t n) {
   auto s0 = hn::Zero(d), s1 = s0;
   int64_t i = 0;
   for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    hwy::Prefetch(x + n + i);  // of the next row, while this one is computed
+    hwy::Prefetch(x + n + i + lanes);
     const auto a = exp_of(d, hn::Sub(hn::LoadU(d, x + i), vm)),
                b = exp_of(d, hn::Sub(hn::LoadU(d, x + i + lanes), vm));
     s0 = hn::Add(s0, a);
@@ -127,16 +131,27 @@ void exp_array(const C* x, C* out, int64_t n) {
   }
 }
 
+// `stream`: y begins where a line of the cache begins, and so does its end; Note [Streamed results]. Between the passes the
+// terms then wait in `terms`, else in y itself.
 template <class C>
-void forward_row(bool log, const C* x, C* y, int64_t n) {
+void forward_row(bool log, bool stream, const C* x, C* terms, C* y, int64_t n) {
+  const hn::ScalableTag<C> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const C m = row_max(x, n);
-  if (log) {
-    const C shift = std::log(row_exp<C>(x, m, nullptr, n));
-    for (int64_t i = 0; i < n; ++i) y[i] = x[i] - m - shift;
-  } else {
-    const C scale = 1 / row_exp(x, m, y, n);
-    for (int64_t i = 0; i < n; ++i) y[i] *= scale;
-  }
+  const C sum = row_exp<C>(x, m, log ? nullptr : terms, n);
+  const C shift = std::log(sum), scale = 1 / sum;
+  const C* from = log ? x : terms;
+  const auto vs = hn::Set(d, log ? m : scale), vl = hn::Set(d, shift);
+  const auto result = [&](int64_t i) HWY_ATTR {
+    const auto v = hn::LoadU(d, from + i);
+    return log ? hn::Sub(hn::Sub(v, vs), vl) : hn::Mul(v, vs);
+  };
+  int64_t i = 0;
+  if (stream)
+    for (; i + lanes <= n; i += lanes) hn::Stream(result(i), d, y + i);
+  else
+    for (; i + lanes <= n; i += lanes) hn::StoreU(result(i), d, y + i);
+  for (; i < n; ++i) y[i] = log ? from[i] - m - shift : from[i] * scale;
 }
 
 template <class C>
@@ -214,9 +229,13 @@ int32_t run(bool log, const ScSoftmax* a) {
   const bool rows = a->inner == 1;
   const int64_t n = a->n, bundles = (a->inner + kColumns - 1) / kColumns,
                 work = std::max<int64_t>(1, n * std::min(a->inner, kColumns));
+  const int64_t bytes = n * static_cast<int64_t>(sizeof(C));
+  const bool streamed = std::is_same_v<T, C> && rows && !grad && bytes <= cpu::kStreamBlock && bytes % 64 == 0 &&
+                        reinterpret_cast<uintptr_t>(out) % 64 == 0 && cpu::is_streamed(a->outer * bytes);
   parallel_for(0, a->outer * bundles, std::max<int64_t>(1, kGrain / work), [&](int64_t from, int64_t to) {
     std::unique_ptr<C[]> wide;  // 16-bit floats: x (or y), g and the result as floats
     if constexpr (!std::is_same_v<T, C>) wide.reset(new C[static_cast<size_t>(2 * work)]);
+    alignas(64) C row[cpu::kStreamBlock / sizeof(C)];
     for (int64_t t = from; t < to; ++t) {
       const int64_t first = t % bundles * kColumns, width = std::min(kColumns, a->inner - first);
       const int64_t at = t / bundles * n * a->inner + first;
@@ -239,15 +258,17 @@ int32_t run(bool log, const ScSoftmax* a) {
       if (rows && g)
         backward_row(log, x, g, y, n);
       else if (rows)
-        forward_row(log, x, y, n);
+        forward_row(log, streamed, x, streamed ? row : y, y, n);
       else if (g)
         backward_columns(log, x, g, y, n, stride, width);
       else
         forward_columns(log, x, y, n, stride, width);
-      if constexpr (!std::is_same_v<T, C>)
+      if constexpr (!std::is_same_v<T, C>) {
         for (int64_t k = 0; k < n; ++k)
           for (int64_t j = 0; j < width; ++j) out[at + k * a->inner + j] = T(y[k * width + j]);
+      }
     }
+    if (streamed) cpu::stream_fence();
   });
   return SC_OK;
 }
