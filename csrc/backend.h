@@ -29,7 +29,7 @@
 
 // Raised when a struct of arguments changes; a family that grows changes the size of ScBackend, which counts
 // too.
-#define SC_BACKEND_VERSION 1
+#define SC_BACKEND_VERSION 3
 #define SC_BACKEND_ABI ((int32_t)(SC_BACKEND_VERSION * 100000 + sizeof(ScBackend)))
 
 #ifdef __cplusplus

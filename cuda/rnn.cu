@@ -12,8 +12,12 @@ struct LstmForward {
   SC_HD void operator()(int64_t i) const {
     const int64_t row = i / a.hidden, j = i % a.hidden;
     C* gates = static_cast<C*>(a.gates) + row * 4 * a.hidden + j;
-    const C in = fn::sigmoid(gates[0]), forget = fn::sigmoid(gates[a.hidden]);
-    const C cell = std::tanh(gates[2 * a.hidden]), out = fn::sigmoid(gates[3 * a.hidden]);
+    const C* bias = static_cast<const C*>(a.bias);
+    const auto sum = [&](int64_t gate) {
+      return gates[gate * a.hidden] + (bias ? bias[gate * a.hidden + j] : C(0));
+    };
+    const C in = fn::sigmoid(sum(0)), forget = fn::sigmoid(sum(1));
+    const C cell = std::tanh(sum(2)), out = fn::sigmoid(sum(3));
     const C c = forget * static_cast<const C*>(a.c_prev)[i] + in * cell;
     gates[0] = in;
     gates[a.hidden] = forget;
@@ -29,17 +33,19 @@ struct LstmBackward {
   ScLstmStep a;
   SC_HD void operator()(int64_t i) const {
     const int64_t row = i / a.hidden, j = i % a.hidden;
-    C* gates = static_cast<C*>(a.gates) + row * 4 * a.hidden + j;
+    const int64_t at = row * 4 * a.hidden + j;
+    const C* gates = static_cast<const C*>(a.gates) + at;
+    C* d = static_cast<C*>(a.d_gates) + at;
     const C in = gates[0], forget = gates[a.hidden], cell = gates[2 * a.hidden], out = gates[3 * a.hidden];
     const C t = std::tanh(static_cast<const C*>(a.c)[i]);
     const C dh = (a.dh ? static_cast<const C*>(a.dh)[i] : C(0)) +
                  (a.dh_next ? static_cast<const C*>(a.dh_next)[i] : C(0));
     C* dc_at = static_cast<C*>(a.dc) + i;
     const C dc = *dc_at + dh * out * (C(1) - t * t);
-    gates[0] = dc * cell * in * (C(1) - in);
-    gates[a.hidden] = dc * static_cast<const C*>(a.c_prev)[i] * forget * (C(1) - forget);
-    gates[2 * a.hidden] = dc * in * (C(1) - cell * cell);
-    gates[3 * a.hidden] = dh * t * out * (C(1) - out);
+    d[0] = dc * cell * in * (C(1) - in);
+    d[a.hidden] = dc * static_cast<const C*>(a.c_prev)[i] * forget * (C(1) - forget);
+    d[2 * a.hidden] = dc * in * (C(1) - cell * cell);
+    d[3 * a.hidden] = dh * t * out * (C(1) - out);
     *dc_at = dc * forget;
   }
 };

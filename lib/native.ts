@@ -136,13 +136,13 @@ export interface Native {
 
 /**
  * libgomp's threads spin for many milliseconds after each parallel loop, which costs a machine that has other work to do
- * far more than it gains. A tenth of a millisecond bridges the gap to the next operator. The library reads the variable
+ * far more than it gains. A millisecond bridges the gap to the next operator. The library reads the variable
  * when it is loaded; children of this process shall not inherit it.
  */
 function withShortSpins<T>(f: () => T): T {
   const { env } = process;
   if (env.GOMP_SPINCOUNT !== undefined || env.OMP_WAIT_POLICY !== undefined) return f();
-  env.GOMP_SPINCOUNT = '2000';
+  env.GOMP_SPINCOUNT = '20000';
   try {
     return f();
   } finally {

@@ -13,8 +13,12 @@ typedef struct ScMatmul {
   int64_t b_batch, b_row, b_col;  // B [batch, k, n]
   int64_t c_batch, c_row, c_col;  // C [batch, m, n]
   double alpha, beta;             // beta 0 ignores what C holds, NaN included
+  const void* packed;             // B as pack() left it for the same sizes and strides, or null
 } ScMatmul;
 
 typedef struct ScMatmulKernels {
   int32_t (*matmul)(const ScMatmul* args);
+  // For one B that serves many products. Both null where the backend has no use for it.
+  int64_t (*packed_bytes)(const ScMatmul* args);  // 0: not for these sizes
+  int32_t (*pack)(const ScMatmul* args, void* packed);
 } ScMatmulKernels;

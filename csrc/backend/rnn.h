@@ -6,8 +6,9 @@
 typedef struct ScLstmStep {
   int32_t dtype;  // float32 or float64
   int64_t batch, hidden;
-  void* gates;  // [batch, 4 * hidden]: sums in, activated gates out (forward); activated gates in, gradients
-                // of the sums out (backward)
+  void* gates;          // [batch, 4 * hidden]: sums in, activated gates out (forward); activated gates in (backward)
+  const void* bias;     // [4 * hidden], forward: added to the sums, may be null
+  void* d_gates;        // [batch, 4 * hidden], backward: gradients of the sums out
   const void* c_prev;   // [batch, hidden]
   void* c;              // [batch, hidden]: out (forward), in (backward)
   void* h;              // [batch, hidden]: out (forward)

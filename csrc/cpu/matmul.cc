@@ -499,7 +499,11 @@ int32_t matmul(const ScMatmul* q) {
   }
   return SC_OK;
 }
+int64_t packed_bytes(const ScMatmul* q) { return onednn::matmul_packed_bytes(q); }
+int32_t pack(const ScMatmul* q, void* packed) { return onednn::matmul_pack(q, packed); }
 SC_CPU_KERNEL(matmul.matmul, matmul);
+SC_CPU_KERNEL(matmul.packed_bytes, packed_bytes);
+SC_CPU_KERNEL(matmul.pack, pack);
 }  // namespace
 }  // namespace gemm
 }  // namespace sconce

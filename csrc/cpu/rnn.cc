@@ -3,7 +3,6 @@
 #define HWY_TARGET_INCLUDE "csrc/cpu/rnn.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target, as Highway wants it.
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "core/device.h"
 #include "core/parallel.h"
+#include "cpu/simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sconce {
@@ -19,6 +19,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <class D, class V>
 HWY_INLINE V sigmoid(D d, V x) {
+  if constexpr (sizeof(hn::TFromD<D>) == 4) return cpu::HWY_NAMESPACE::vsigmoid(d, x);
   const V one = hn::Set(d, 1);
   return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(x))));
 }
@@ -28,6 +29,7 @@ HWY_INLINE V sigmoid(D d, V x) {
 template <class D, class V>
 HWY_INLINE V tanh_of(D d, V x) {
   using T = hn::TFromD<D>;
+  if constexpr (sizeof(T) == 4) return cpu::HWY_NAMESPACE::vtanh(d, x);
   const V one = hn::Set(d, T(1)), two = hn::Set(d, T(2));
   const V ax = hn::Min(hn::Abs(x), hn::Set(d, T(20)));
   const V big = hn::Sub(one, hn::Div(two, hn::Add(hn::Exp(d, hn::Mul(two, ax)), one)));
@@ -55,12 +57,17 @@ void forward_rows(const ScLstmStep& s, int64_t from, int64_t to) {
     const T* cp = static_cast<const T*>(s.c_prev) + b * n;
     T* c = static_cast<T*>(s.c) + b * n;
     T* h = static_cast<T*>(s.h) + b * n;
+    const T* bias = static_cast<const T*>(s.bias);
+    const auto sum = [&](int64_t at) HWY_ATTR {
+      const auto v = hn::LoadU(d, g + at);
+      return bias ? hn::Add(v, hn::LoadU(d, bias + at)) : v;
+    };
     int64_t j = 0;
     for (; j + lanes <= n; j += lanes) {
-      const auto i = sigmoid(d, hn::LoadU(d, g + j));
-      const auto f = sigmoid(d, hn::LoadU(d, g + n + j));
-      const auto k = tanh_of(d, hn::LoadU(d, g + 2 * n + j));
-      const auto o = sigmoid(d, hn::LoadU(d, g + 3 * n + j));
+      const auto i = sigmoid(d, sum(j));
+      const auto f = sigmoid(d, sum(n + j));
+      const auto k = tanh_of(d, sum(2 * n + j));
+      const auto o = sigmoid(d, sum(3 * n + j));
       const auto cell = hn::MulAdd(f, hn::LoadU(d, cp + j), hn::Mul(i, k));
       hn::StoreU(i, d, g + j);
       hn::StoreU(f, d, g + n + j);
@@ -70,6 +77,8 @@ void forward_rows(const ScLstmStep& s, int64_t from, int64_t to) {
       hn::StoreU(hn::Mul(o, tanh_of(d, cell)), d, h + j);
     }
     for (; j < n; ++j) {
+      if (bias)
+        for (int64_t gate = j; gate < 4 * n; gate += n) g[gate] += bias[gate];
       const T i = 1 / (1 + std::exp(-g[j])), f = 1 / (1 + std::exp(-g[n + j])), k = std::tanh(g[2 * n + j]),
               o = 1 / (1 + std::exp(-g[3 * n + j]));
       const T cell = f * cp[j] + i * k;
@@ -90,7 +99,8 @@ void backward_rows(const ScLstmStep& s, int64_t from, int64_t to) {
   const int64_t n = s.hidden;
   const auto one = hn::Set(d, T(1));
   for (int64_t b = from; b < to; ++b) {
-    T* g = static_cast<T*>(s.gates) + b * 4 * n;
+    const T* g = static_cast<const T*>(s.gates) + b * 4 * n;
+    T* dg = static_cast<T*>(s.d_gates) + b * 4 * n;
     const T* cp = static_cast<const T*>(s.c_prev) + b * n;
     const T* c = static_cast<const T*>(s.c) + b * n;
     const T* dh = s.dh ? static_cast<const T*>(s.dh) + b * n : nullptr;
@@ -104,20 +114,20 @@ void backward_rows(const ScLstmStep& s, int64_t from, int64_t to) {
       if (dn) grad = hn::Add(grad, hn::LoadU(d, dn + j));
       const auto tc = tanh_of(d, hn::LoadU(d, c + j));
       const auto cell = hn::MulAdd(hn::Mul(grad, o), hn::NegMulAdd(tc, tc, one), hn::LoadU(d, dc + j));
-      hn::StoreU(hn::Mul(hn::Mul(cell, k), hn::Mul(i, hn::Sub(one, i))), d, g + j);
-      hn::StoreU(hn::Mul(hn::Mul(cell, hn::LoadU(d, cp + j)), hn::Mul(f, hn::Sub(one, f))), d, g + n + j);
-      hn::StoreU(hn::Mul(hn::Mul(cell, i), hn::NegMulAdd(k, k, one)), d, g + 2 * n + j);
-      hn::StoreU(hn::Mul(hn::Mul(grad, tc), hn::Mul(o, hn::Sub(one, o))), d, g + 3 * n + j);
+      hn::StoreU(hn::Mul(hn::Mul(cell, k), hn::Mul(i, hn::Sub(one, i))), d, dg + j);
+      hn::StoreU(hn::Mul(hn::Mul(cell, hn::LoadU(d, cp + j)), hn::Mul(f, hn::Sub(one, f))), d, dg + n + j);
+      hn::StoreU(hn::Mul(hn::Mul(cell, i), hn::NegMulAdd(k, k, one)), d, dg + 2 * n + j);
+      hn::StoreU(hn::Mul(hn::Mul(grad, tc), hn::Mul(o, hn::Sub(one, o))), d, dg + 3 * n + j);
       hn::StoreU(hn::Mul(cell, f), d, dc + j);
     }
     for (; j < n; ++j) {
       const T i = g[j], f = g[n + j], k = g[2 * n + j], o = g[3 * n + j];
       const T grad = (dh ? dh[j] : T(0)) + (dn ? dn[j] : T(0)), tc = std::tanh(c[j]);
       const T cell = grad * o * (1 - tc * tc) + dc[j];
-      g[j] = cell * k * i * (1 - i);
-      g[n + j] = cell * cp[j] * f * (1 - f);
-      g[2 * n + j] = cell * i * (1 - k * k);
-      g[3 * n + j] = grad * tc * o * (1 - o);
+      dg[j] = cell * k * i * (1 - i);
+      dg[n + j] = cell * cp[j] * f * (1 - f);
+      dg[2 * n + j] = cell * i * (1 - k * k);
+      dg[3 * n + j] = grad * tc * o * (1 - o);
       dc[j] = cell * f;
     }
   }

@@ -9,28 +9,44 @@ namespace {
 
 // C[m, n] = A[m, k] B[k, n] + beta C on raw tensors; `b_transposed` reads B from a [n, k] tensor,
 // `a_transposed` A from [k, m].
-void product(const Tensor& c, int64_t c_at, const Tensor& a, int64_t a_at, bool a_transposed, const Tensor& b,
-             bool b_transposed, int64_t m, int64_t n, int64_t k, double beta) {
-  const int64_t w = c.itemsize();
+struct Product {
+  Tensor b;
   ScMatmul q{};
-  q.dtype = static_cast<int32_t>(c.dtype());
-  q.batch = 1;
-  q.m = m;
-  q.n = n;
-  q.k = k;
-  q.a = static_cast<char*>(a.data()) + a_at * w;
-  q.b = b.data();
-  q.c = static_cast<char*>(c.data()) + c_at * w;
-  q.a_row = a_transposed ? 1 : k;
-  q.a_col = a_transposed ? m : 1;
-  q.b_row = b_transposed ? 1 : n;
-  q.b_col = b_transposed ? k : 1;
-  q.c_row = n;
-  q.c_col = 1;
-  q.alpha = 1;
-  q.beta = beta;
-  if (m && n) check_kernel(backend_of(c.device()).matmul.matmul(&q), c.device(), "lstm");
-}
+  Tensor packed;
+
+  Product(const Tensor& b_in, bool b_transposed, bool a_transposed, int64_t m, int64_t n, int64_t k, double beta)
+      : b(b_in) {
+    q.dtype = static_cast<int32_t>(b.dtype());
+    q.batch = 1;
+    q.m = m;
+    q.n = n;
+    q.k = k;
+    q.b = b.data();
+    q.a_row = a_transposed ? 1 : k;
+    q.a_col = a_transposed ? m : 1;
+    q.b_row = b_transposed ? 1 : n;
+    q.b_col = b_transposed ? k : 1;
+    q.c_row = n;
+    q.c_col = 1;
+    q.alpha = 1;
+    q.beta = beta;
+  }
+  // Many products with this B follow.
+  Product& pack() {
+    const ScMatmulKernels& kernels = backend_of(b.device()).matmul;
+    const int64_t bytes = kernels.packed_bytes && q.m && q.n ? kernels.packed_bytes(&q) : 0;
+    if (bytes == 0) return *this;
+    packed = empty({bytes}, DType::kUInt8, b.device());
+    check_kernel(kernels.pack(&q, packed.data()), b.device(), "lstm");
+    q.packed = packed.data();
+    return *this;
+  }
+  void run(const Tensor& c, int64_t c_at, const Tensor& a, int64_t a_at) {
+    q.a = static_cast<char*>(a.data()) + a_at * c.itemsize();
+    q.c = static_cast<char*>(c.data()) + c_at * c.itemsize();
+    if (q.m && q.n) check_kernel(backend_of(c.device()).matmul.matmul(&q), c.device(), "lstm");
+  }
+};
 
 // What the backward pass needs of the forward pass of one layer and direction. Step t of the state lies in
 // slot t + 1 of `h` and `c` (forward direction; slot 0 is the initial state) or in slot t (reverse; the
@@ -64,18 +80,19 @@ LayerState run_layer(const LayerShape& s, const Tensor& x, const Tensor& h0, con
   st.c = empty({s.steps + 1, s.batch, s.hidden}, x.dtype(), x.device());
   copy_into(part(st.h, {s.batch, s.hidden}, s.initial() * bh), h0);
   copy_into(part(st.c, {s.batch, s.hidden}, s.initial() * bh), c0);
-  if (bias) copy_into(st.gates, bias);
-  product(st.gates, 0, x, 0, false, w_ih, true, s.steps * s.batch, 4 * s.hidden, s.input, bias ? 1 : 0);
+  Product(w_ih, true, false, s.steps * s.batch, 4 * s.hidden, s.input, 0).run(st.gates, 0, x, 0);
+  Product recurrent = Product(w_hh, true, false, s.batch, 4 * s.hidden, s.hidden, 1).pack();
   const ScBackend& backend = backend_of(x.device());
   SC_CHECK(backend.rnn.lstm_forward, "\"lstm\" not implemented for ", device_name(x.device()));
   for (int64_t i = 0; i < s.steps; ++i) {
     const int64_t t = s.step(i), now = s.slot(t) * bh, before = s.previous(t) * bh;
-    product(st.gates, t * 4 * bh, st.h, before, false, w_hh, true, s.batch, 4 * s.hidden, s.hidden, 1);
+    recurrent.run(st.gates, t * 4 * bh, st.h, before);
     ScLstmStep k{};
     k.dtype = static_cast<int32_t>(x.dtype());
     k.batch = s.batch;
     k.hidden = s.hidden;
     k.gates = at(st.gates, t * 4 * bh);
+    k.bias = bias ? bias.data() : nullptr;
     k.c_prev = at(st.c, before);
     k.c = at(st.c, now);
     k.h = at(st.h, now);
@@ -109,7 +126,6 @@ TensorList layer_backward(const LayerShape& s, const LayerState& st, const Tenso
   const int64_t bh = s.batch * s.hidden;
   const Tensor d_out = grads[0] ? contiguous_raw(grads[0]) : Tensor();
   Tensor d_gates = empty_like(st.gates);
-  copy_into(d_gates, st.gates);
   Tensor dh = empty({s.batch, s.hidden}, x.dtype(), x.device()),
          dc = empty(dh.sizes(), x.dtype(), x.device());
   fill_into(dh, 0);
@@ -117,38 +133,40 @@ TensorList layer_backward(const LayerShape& s, const LayerState& st, const Tenso
   if (grads[1]) copy_into(dh, grads[1]);
   if (grads[2]) copy_into(dc, grads[2]);
   const ScBackend& backend = backend_of(x.device());
+  Product recurrent = Product(w_hh, false, false, s.batch, s.hidden, 4 * s.hidden, 0).pack();
   for (int64_t i = s.steps - 1; i >= 0; --i) {
     const int64_t t = s.step(i);
     ScLstmStep k{};
     k.dtype = static_cast<int32_t>(x.dtype());
     k.batch = s.batch;
     k.hidden = s.hidden;
-    k.gates = at(d_gates, t * 4 * bh);
+    k.gates = at(st.gates, t * 4 * bh);
+    k.d_gates = at(d_gates, t * 4 * bh);
     k.c_prev = at(st.c, s.previous(t) * bh);
     k.c = at(st.c, s.slot(t) * bh);
     k.dh = d_out ? at(d_out, t * bh) : nullptr;
     k.dh_next = dh.data();
     k.dc = dc.data();
     check_kernel(backend.rnn.lstm_backward(&k), x.device(), "lstm");
-    product(dh, 0, d_gates, t * 4 * bh, false, w_hh, false, s.batch, s.hidden, 4 * s.hidden, 0);
+    recurrent.run(dh, 0, d_gates, t * 4 * bh);
   }
   TensorList out(has_bias ? 7 : 5);
   const int64_t rows = s.steps * s.batch;
   if (needed[0]) {
     out[0] = empty({s.steps, s.batch, s.input}, x.dtype(), x.device());
-    product(out[0], 0, d_gates, 0, false, w_ih, false, rows, s.input, 4 * s.hidden, 0);
+    Product(w_ih, false, false, rows, s.input, 4 * s.hidden, 0).run(out[0], 0, d_gates, 0);
   }
   out[1] = dh;
   out[2] = dc;
   if (needed[3]) {
     out[3] = empty(w_ih.sizes(), x.dtype(), x.device());
-    product(out[3], 0, d_gates, 0, true, x, false, 4 * s.hidden, s.input, rows, 0);
+    Product(x, false, true, 4 * s.hidden, s.input, rows, 0).run(out[3], 0, d_gates, 0);
   }
   if (needed[4]) {
     out[4] = empty(w_hh.sizes(), x.dtype(), x.device());
     const Tensor before =
         part(st.h, {s.steps, s.batch, s.hidden}, s.reverse ? bh : 0);  // h of the step before, for every step
-    product(out[4], 0, d_gates, 0, true, before, false, 4 * s.hidden, s.hidden, rows, 0);
+    Product(before, false, true, 4 * s.hidden, s.hidden, rows, 0).run(out[4], 0, d_gates, 0);
   }
   if (has_bias && (needed[5] || needed[6])) {
     out[5] = sum_dim(view(d_gates, {rows, 4 * s.hidden}), IntList{0}, false);

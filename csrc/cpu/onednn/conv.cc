@@ -8,43 +8,13 @@
 #include "core/device.h"
 #include "core/parallel.h"
 #include "onednn.h"
+#include "primitive.h"
 
 namespace sconce::onednn {
 namespace {
 using dnnl::memory;
 using dim = memory::dim;
 using dims = memory::dims;
-
-const dnnl::engine& engine() {
-  static const dnnl::engine e(dnnl::engine::kind::cpu, 0);
-  return e;
-}
-dnnl::stream& stream() {
-  static thread_local dnnl::stream s(engine());
-  return s;
-}
-
-// Memory for one call, from the caching allocator.
-class Workspace {
- public:
-  void* get(size_t bytes) {
-    release();
-    bytes_ = bytes;
-    p_ = cpu_backend_mutable().memory.allocate(0, bytes);
-    return p_;
-  }
-  Workspace() = default;
-  ~Workspace() { release(); }
-  Workspace(const Workspace&) = delete;
-
- private:
-  void release() {
-    if (p_) cpu_backend_mutable().memory.deallocate(0, p_, bytes_);
-    p_ = nullptr;
-  }
-  void* p_ = nullptr;
-  size_t bytes_ = 0;
-};
 
 // One tensor of a prepared primitive: the caller's layout, the primitive's, and the way between them.
 struct Operand {
@@ -172,12 +142,6 @@ struct Shapes {
     bias = c.bias ? memory::desc({c.out_channels}, f32, memory::format_tag::a) : memory::desc();
   }
 };
-
-dnnl::primitive_attr attributes() {
-  dnnl::primitive_attr a;
-  a.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return a;
-}
 
 using Forward = dnnl::convolution_forward;
 using BackwardData = dnnl::convolution_backward_data;

@@ -1,10 +1,13 @@
-// float32 products through oneDNN's sgemm.
+// float32 products through oneDNN: its sgemm, and for large ones its matmul primitive, which reads B packed.
 #include <dnnl.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "core/parallel.h"
 #include "onednn.h"
+#include "primitive.h"
 
 namespace sconce::onednn {
 namespace {
@@ -25,6 +28,74 @@ bool layout(int64_t rows, int64_t columns, int64_t row, int64_t col, char* trans
   }
   return false;
 }
+
+// ---- products with a packed B ----
+struct Packing {
+  dnnl::matmul product;
+  dnnl::reorder pack;
+  dnnl::memory::desc a, b, packed, c, scratchpad;
+};
+
+// Prepared once per thread for everything that shapes it. Null where oneDNN declines.
+const Packing* packing(const ScMatmul& q, bool accumulate) {
+  using Key = std::array<int64_t, 10>;
+  static thread_local std::map<Key, std::unique_ptr<Packing>> known;
+  constexpr size_t kLimit = 256;
+  const Key key{q.m, q.n, q.k, q.a_row, q.a_col, q.b_row, q.b_col, q.c_row, accumulate, num_threads()};
+  auto it = known.find(key);
+  if (it != known.end()) return it->second.get();
+  if (known.size() >= kLimit) known.clear();
+  const auto f32 = dnnl::memory::data_type::f32;
+  std::unique_ptr<Packing> p;
+  try {
+    p = std::make_unique<Packing>();
+    p->a = {{q.m, q.k}, f32, dnnl::memory::dims{q.a_row, q.a_col}};
+    p->b = {{q.k, q.n}, f32, dnnl::memory::dims{q.b_row, q.b_col}};
+    p->c = {{q.m, q.n}, f32, dnnl::memory::dims{q.c_row, 1}};
+    dnnl::primitive_attr attr = attributes();
+    if (accumulate) {
+      dnnl::post_ops sum;
+      sum.append_sum(1.0F);
+      attr.set_post_ops(sum);
+    }
+    const dnnl::matmul::primitive_desc pd(
+        {p->a, dnnl::memory::desc({q.k, q.n}, f32, dnnl::memory::format_tag::any), p->c}, attr, engine());
+    p->packed = pd.weights_desc();
+    p->scratchpad = pd.scratchpad_desc();
+    p->product = dnnl::matmul(pd);
+    p->pack = dnnl::reorder({engine(), p->b, engine(), p->packed});
+  } catch (const dnnl::error&) {
+    p = nullptr;
+  }
+  return (known[key] = std::move(p)).get();
+}
+
+const Packing* packing_for(const ScMatmul& q) {
+  if (q.dtype != SC_FLOAT32 || q.batch != 1 || q.alpha != 1 || (q.beta != 0 && q.beta != 1) || q.bias ||
+      q.c_col != 1 || q.k == 0)
+    return nullptr;
+  return packing(q, q.beta == 1);
+}
+
+void pack(const Packing& p, const ScMatmul& q, void* to) {
+  dnnl::memory b(p.b, engine(), const_cast<void*>(q.b)), packed(p.packed, engine(), to);
+  const_cast<dnnl::reorder&>(p.pack).execute(stream(), b, packed);
+}
+
+int32_t run_packed(const Packing& p, const ScMatmul& q, const void* packed) {
+  Workspace w;
+  const auto memory = [](const dnnl::memory::desc& d, const void* data) {
+    return dnnl::memory(d, engine(), const_cast<void*>(data));
+  };
+  p.product.execute(stream(), {{DNNL_ARG_SRC, memory(p.a, q.a)},
+                               {DNNL_ARG_WEIGHTS, memory(p.packed, packed)},
+                               {DNNL_ARG_DST, memory(p.c, q.c)},
+                               {DNNL_ARG_SCRATCHPAD, memory(p.scratchpad, w.get(p.scratchpad.get_size()))}});
+  return SC_OK;
+}
+
+// Multiplications from which packing B for one product pays.
+constexpr int64_t kPacked = int64_t{1} << 28;
 
 // Row-major C only; `bias` lies in C already.
 int32_t product(const ScMatmul& q, const float* a, const float* b, float* c, char ta, int64_t lda, char tb,
@@ -48,8 +119,30 @@ int32_t product(const ScMatmul& q, const float* a, const float* b, float* c, cha
 }
 }  // namespace
 
+int64_t matmul_packed_bytes(const ScMatmul* q) {
+  const Packing* p = packing_for(*q);
+  return p ? static_cast<int64_t>(p->packed.get_size()) : 0;
+}
+
+int32_t matmul_pack(const ScMatmul* q, void* packed) {
+  const Packing* p = packing_for(*q);
+  if (!p) return SC_UNSUPPORTED;
+  pack(*p, *q, packed);
+  return SC_OK;
+}
+
 int32_t matmul(const ScMatmul* args) {
   ScMatmul q = *args;
+  if (q.packed || q.m * q.n * q.k >= kPacked) {
+    if (const Packing* p = packing_for(q)) {
+      if (q.packed) return run_packed(*p, q, q.packed);
+      Workspace w;
+      void* packed = w.get(p->packed.get_size());
+      pack(*p, q, packed);
+      return run_packed(*p, q, packed);
+    }
+    if (q.packed) return SC_ERROR;
+  }
   if (q.dtype != SC_FLOAT32 || q.k == 0) return SC_UNSUPPORTED;
   const int64_t work = q.m * q.n * q.k;
   if (work <= kSmall || q.m == 1 || q.n == 1) return SC_UNSUPPORTED;

@@ -7,6 +7,8 @@
 namespace sconce::onednn {
 
 int32_t matmul(const ScMatmul* args);
+int64_t matmul_packed_bytes(const ScMatmul* args);
+int32_t matmul_pack(const ScMatmul* args, void* packed);
 int32_t conv_forward(const ScConv* args);
 int32_t conv_backward_data(const ScConv* args);
 int32_t conv_backward_weights(const ScConv* args);
