@@ -3,7 +3,6 @@
 #define HWY_TARGET_INCLUDE "cpu/attention.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,12 +11,21 @@
 
 #include "core/device.h"
 #include "core/parallel.h"
+#include "cpu/simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sconce {
 namespace attention {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D, class V>
+HWY_INLINE V exp_of(D d, V x) {
+  if constexpr (sizeof(hn::TFromD<D>) == 4)
+    return cpu::HWY_NAMESPACE::vexp(d, x);
+  else
+    return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));  // Highway's own gives 0 for NaN
+}
 
 // p[i] = exp(s[i] - shift); returns the sum
 template <class T>
@@ -28,16 +36,30 @@ T exp_row(T* s, int64_t n, T shift) {
   auto sum = hn::Zero(d);
   int64_t i = 0;
   for (; i + L <= n; i += L) {
-    const auto e = hn::Exp(d, hn::Sub(hn::LoadU(d, s + i), by));
+    const auto e = exp_of(d, hn::Sub(hn::LoadU(d, s + i), by));
     hn::StoreU(e, d, s + i);
     sum = hn::Add(sum, e);
   }
-  T total = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (; i < n; ++i) {
-    s[i] = std::exp(s[i] - shift);
-    total += s[i];
+  if (i < n) {
+    const auto live = hn::FirstN(d, static_cast<size_t>(n - i));
+    const auto e = hn::IfThenElseZero(live, exp_of(d, hn::Sub(hn::MaskedLoad(live, d, s + i), by)));
+    hn::BlendedStore(e, live, d, s + i);
+    sum = hn::Add(sum, e);
   }
-  return total;
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// The largest score; any number where NaN is among them, which the sum of exponentials then shows.
+template <class T>
+T row_max(const T* s, int64_t n) {
+  const hn::ScalableTag<T> d;
+  const auto L = static_cast<int64_t>(hn::Lanes(d));
+  auto top = hn::Set(d, -std::numeric_limits<T>::infinity());
+  int64_t i = 0;
+  for (; i + L <= n; i += L) top = hn::Max(top, hn::LoadU(d, s + i));
+  T most = hn::GetLane(hn::MaxOfLanes(d, top));
+  for (; i < n; ++i) most = s[i] > most ? s[i] : most;
+  return most;
 }
 
 // dp[i] = p[i] * (dp[i] - sum(p dp)) * scale
@@ -57,6 +79,19 @@ void score_gradient(const T* HWY_RESTRICT p, T* HWY_RESTRICT dp, int64_t n, T sc
   for (; i < n; ++i) dp[i] = p[i] * scale * (dp[i] - total);
 }
 
+template <class T>
+void scale_row(T* y, int64_t n, T by) {
+  const hn::ScalableTag<T> d;
+  const auto L = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + L <= n; i += L) hn::StoreU(hn::Mul(hn::LoadU(d, y + i), hn::Set(d, by)), d, y + i);
+  for (; i < n; ++i) y[i] *= by;
+}
+
+float row_max_float(const float* s, int64_t n) { return row_max(s, n); }
+double row_max_double(const double* s, int64_t n) { return row_max(s, n); }
+void scale_row_float(float* y, int64_t n, float by) { scale_row(y, n, by); }
+void scale_row_double(double* y, int64_t n, double by) { scale_row(y, n, by); }
 float exp_row_float(float* s, int64_t n, float shift) { return exp_row(s, n, shift); }
 double exp_row_double(double* s, int64_t n, double shift) { return exp_row(s, n, shift); }
 void score_gradient_float(const float* p, float* dp, int64_t n, float scale) {
@@ -73,12 +108,20 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace sconce {
 namespace attention {
+HWY_EXPORT(row_max_float);
+HWY_EXPORT(row_max_double);
+HWY_EXPORT(scale_row_float);
+HWY_EXPORT(scale_row_double);
 HWY_EXPORT(exp_row_float);
 HWY_EXPORT(exp_row_double);
 HWY_EXPORT(score_gradient_float);
 HWY_EXPORT(score_gradient_double);
 
 namespace {
+float row_max(const float* s, int64_t n) { return HWY_DYNAMIC_DISPATCH(row_max_float)(s, n); }
+double row_max(const double* s, int64_t n) { return HWY_DYNAMIC_DISPATCH(row_max_double)(s, n); }
+void scale_row(float* y, int64_t n, float by) { HWY_DYNAMIC_DISPATCH(scale_row_float)(y, n, by); }
+void scale_row(double* y, int64_t n, double by) { HWY_DYNAMIC_DISPATCH(scale_row_double)(y, n, by); }
 float exp_row(float* s, int64_t n, float shift) { return HWY_DYNAMIC_DISPATCH(exp_row_float)(s, n, shift); }
 double exp_row(double* s, int64_t n, double shift) {
   return HWY_DYNAMIC_DISPATCH(exp_row_double)(s, n, shift);
@@ -141,7 +184,11 @@ void product(int32_t dtype, int64_t m, int64_t n, int64_t k, View a, View b, voi
   cpu_backend_mutable().matmul.matmul(&q);
 }
 
-// Scores of queries [r0, r1) against the first `keys` keys, masked: s [r1 - r0, keys].
+// How many of the first `keys` keys query r may see.
+int64_t seen(const ScAttention& a, int64_t r, int64_t keys) { return a.causal ? std::min(keys, r + 1) : keys; }
+
+// Scores of queries [r0, r1) against the first `keys` keys: s [r1 - r0, keys]. What a query does not see is left to the
+// caller.
 template <class T>
 void scores(const ScAttention& a, const Head<T>& h, int64_t r0, int64_t r1, int64_t keys, T* s) {
   product(a.dtype, r1 - r0, keys, a.depth, {h.q + r0 * a.q_strides[2], a.q_strides[2], 1},
@@ -152,8 +199,6 @@ void scores(const ScAttention& a, const Head<T>& h, int64_t r0, int64_t r1, int6
       const T* m = h.mask + r * a.mask_strides[2];
       for (int64_t j = 0; j < keys; ++j) row[j] += m[j * a.mask_strides[3]];
     }
-    if (a.causal)
-      for (int64_t j = r + 1; j < keys; ++j) row[j] = -std::numeric_limits<T>::infinity();
   }
 }
 
@@ -169,23 +214,25 @@ int32_t forward(const ScAttention& a) {
         T total[kRows];
         for (int64_t r = r0; r < r1; ++r) {
           T* row = s.data() + (r - r0) * keys;
-          T top = -std::numeric_limits<T>::infinity();
-          for (int64_t j = 0; j < keys; ++j) top = row[j] > top || row[j] != row[j] ? row[j] : top;
-          if (top == -std::numeric_limits<T>::infinity()) {  // nothing to attend to: zeros
+          const int64_t n = seen(a, r, keys);
+          std::fill(row + n, row + keys, T(0));
+          const T top = row_max(row, n);
+          const bool nothing =
+              top == -std::numeric_limits<T>::infinity() && std::none_of(row, row + n, [](T v) { return v != v; });
+          if (nothing) {  // to attend to: zeros
             std::fill(row, row + keys, T(0));
             total[r - r0] = T(1);
             h.lse[r] = std::numeric_limits<T>::infinity();
             continue;
           }
-          total[r - r0] = exp_row(row, keys, top);
+          total[r - r0] = exp_row(row, n, top);
           h.lse[r] = top + std::log(total[r - r0]);
         }
         T* y = h.y + r0 * a.y_strides[2];
         product(a.dtype, r1 - r0, a.value_depth, keys, {s.data(), keys, 1}, {h.v, a.v_strides[2], 1}, y,
                 a.y_strides[2], 1, 0);
         for (int64_t r = r0; r < r1; ++r, y += a.y_strides[2]) {
-          const T by = T(1) / total[r - r0];
-          for (int64_t j = 0; j < a.value_depth; ++j) y[j] *= by;
+          scale_row(y, a.value_depth, T(1) / total[r - r0]);
         }
       }
     }
@@ -206,7 +253,12 @@ int32_t backward(const ScAttention& a) {
                       keys = a.causal ? std::min(a.keys, r1) : a.keys;
         const View dy{h.dy + r0 * a.dy_strides[2], a.dy_strides[2], 1};
         scores(a, h, r0, r1, keys, p.data());
-        for (int64_t r = 0; r < rows; ++r) exp_row(p.data() + r * keys, keys, h.lse[r0 + r]);
+        for (int64_t r = 0; r < rows; ++r) {
+          T* row = p.data() + r * keys;
+          const int64_t n = seen(a, r0 + r, keys);
+          exp_row(row, n, h.lse[r0 + r]);
+          std::fill(row + n, row + keys, T(0));
+        }
         product(a.dtype, rows, keys, a.value_depth, dy, {h.v, 1, a.v_strides[2]}, ds.data(), keys, 1, 0);
         product(a.dtype, keys, a.value_depth, rows, {p.data(), 1, keys}, dy, h.dv, a.value_depth, 1, 1);
         for (int64_t r = 0; r < rows; ++r)
