@@ -6,7 +6,7 @@
 typedef struct ScLstmStep {
   int32_t dtype;  // float32 or float64
   int64_t batch, hidden;
-  void* gates;          // [batch, 4 * hidden]: sums in, activated gates out (forward); activated gates in (backward)
+  void* gates;  // [batch, 4 * hidden]: sums in, activated gates out (forward); activated gates in (backward)
   const void* bias;     // [4 * hidden], forward: added to the sums, may be null
   void* d_gates;        // [batch, 4 * hidden], backward: gradients of the sums out
   const void* c_prev;   // [batch, hidden]

@@ -185,10 +185,12 @@ void product(int32_t dtype, int64_t m, int64_t n, int64_t k, View a, View b, voi
 }
 
 // How many of the first `keys` keys query r may see.
-int64_t seen(const ScAttention& a, int64_t r, int64_t keys) { return a.causal ? std::min(keys, r + 1) : keys; }
+int64_t seen(const ScAttention& a, int64_t r, int64_t keys) {
+  return a.causal ? std::min(keys, r + 1) : keys;
+}
 
-// Scores of queries [r0, r1) against the first `keys` keys: s [r1 - r0, keys]. What a query does not see is left to the
-// caller.
+// Scores of queries [r0, r1) against the first `keys` keys: s [r1 - r0, keys]. What a query does not see is
+// left to the caller.
 template <class T>
 void scores(const ScAttention& a, const Head<T>& h, int64_t r0, int64_t r1, int64_t keys, T* s) {
   product(a.dtype, r1 - r0, keys, a.depth, {h.q + r0 * a.q_strides[2], a.q_strides[2], 1},
@@ -217,8 +219,8 @@ int32_t forward(const ScAttention& a) {
           const int64_t n = seen(a, r, keys);
           std::fill(row + n, row + keys, T(0));
           const T top = row_max(row, n);
-          const bool nothing =
-              top == -std::numeric_limits<T>::infinity() && std::none_of(row, row + n, [](T v) { return v != v; });
+          const bool nothing = top == -std::numeric_limits<T>::infinity() &&
+                               std::none_of(row, row + n, [](T v) { return v != v; });
           if (nothing) {  // to attend to: zeros
             std::fill(row, row + keys, T(0));
             total[r - r0] = T(1);

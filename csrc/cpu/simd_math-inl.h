@@ -177,14 +177,14 @@ HWY_INLINE V verf(D d, V x) {
   const V far = hn::CopySign(hn::Sub(one, erfc_tail(d, a)), x);
   return keep_nan(x, hn::IfThenElse(hn::Lt(a, one), near, far));
 }
-// The normal distribution's cumulative function, accurate in the lower tail too: erfc(t) = exp(q(t)) for all t >= 0, so
-// one polynomial does. NaN is left to the caller, who multiplies by x.
+// The normal distribution's cumulative function, accurate in the lower tail too: erfc(t) = exp(q(t)) for all
+// t >= 0, so one polynomial does. NaN is left to the caller, who multiplies by x.
 template <class D, class V>
 HWY_INLINE V normal_cdf(D d, V x) {
-  static constexpr float c[] = {-1.1283825635910034F,     -0.6365758180618286F,    -0.10296526551246643F,
-                                0.019531074911355972F,    -0.00023451766173820943F, -0.001464810804463923F,
-                                0.0006099814781919122F,   -0.00014314976579044014F, 2.1641852072207257e-05F,
-                                -2.084086645481875e-06F,  1.1651071218921061e-07F,  -2.8797686457693317e-09F};
+  static constexpr float c[] = {-1.1283825635910034F,    -0.6365758180618286F,     -0.10296526551246643F,
+                                0.019531074911355972F,   -0.00023451766173820943F, -0.001464810804463923F,
+                                0.0006099814781919122F,  -0.00014314976579044014F, 2.1641852072207257e-05F,
+                                -2.084086645481875e-06F, 1.1651071218921061e-07F,  -2.8797686457693317e-09F};
   const V t = hn::Mul(hn::Abs(x), hn::Set(d, 0.70710678F)), limit = hn::Set(d, 6.5F), one = hn::Set(d, 1.0F);
   const V at = hn::Min(t, limit);
   const V tail = hn::Mul(hn::Set(d, 0.5F), exp_in_range(d, hn::Mul(at, polynomial(d, at, c))));

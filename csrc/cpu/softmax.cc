@@ -131,8 +131,8 @@ void exp_array(const C* x, C* out, int64_t n) {
   }
 }
 
-// `stream`: y begins where a line of the cache begins, and so does its end; Note [Streamed results]. Between the passes the
-// terms then wait in `terms`, else in y itself.
+// `stream`: y begins where a line of the cache begins, and so does its end; Note [Streamed results]. Between
+// the passes the terms then wait in `terms`, else in y itself.
 template <class C>
 void forward_row(bool log, bool stream, const C* x, C* terms, C* y, int64_t n) {
   const hn::ScalableTag<C> d;
@@ -230,8 +230,9 @@ int32_t run(bool log, const ScSoftmax* a) {
   const int64_t n = a->n, bundles = (a->inner + kColumns - 1) / kColumns,
                 work = std::max<int64_t>(1, n * std::min(a->inner, kColumns));
   const int64_t bytes = n * static_cast<int64_t>(sizeof(C));
-  const bool streamed = std::is_same_v<T, C> && rows && !grad && bytes <= cpu::kStreamBlock && bytes % 64 == 0 &&
-                        reinterpret_cast<uintptr_t>(out) % 64 == 0 && cpu::is_streamed(a->outer * bytes);
+  const bool streamed = std::is_same_v<T, C> && rows && !grad && bytes <= cpu::kStreamBlock &&
+                        bytes % 64 == 0 && reinterpret_cast<uintptr_t>(out) % 64 == 0 &&
+                        cpu::is_streamed(a->outer * bytes);
   parallel_for(0, a->outer * bundles, std::max<int64_t>(1, kGrain / work), [&](int64_t from, int64_t to) {
     std::unique_ptr<C[]> wide;  // 16-bit floats: x (or y), g and the result as floats
     if constexpr (!std::is_same_v<T, C>) wide.reset(new C[static_cast<size_t>(2 * work)]);

@@ -14,7 +14,8 @@ struct Product {
   ScMatmul q{};
   Tensor packed;
 
-  Product(const Tensor& b_in, bool b_transposed, bool a_transposed, int64_t m, int64_t n, int64_t k, double beta)
+  Product(const Tensor& b_in, bool b_transposed, bool a_transposed, int64_t m, int64_t n, int64_t k,
+          double beta)
       : b(b_in) {
     q.dtype = static_cast<int32_t>(b.dtype());
     q.batch = 1;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <unordered_map>
 
 #include "core/parallel.h"
 #include "onednn.h"
@@ -33,15 +34,16 @@ bool layout(int64_t rows, int64_t columns, int64_t row, int64_t col, char* trans
 struct Packing {
   dnnl::matmul product;
   dnnl::reorder pack;
-  dnnl::memory::desc a, b, packed, c, scratchpad;
+  dnnl::memory::desc a, b, packed, c, bias, scratchpad;
 };
 
 // Prepared once per thread for everything that shapes it. Null where oneDNN declines.
 const Packing* packing(const ScMatmul& q, bool accumulate) {
-  using Key = std::array<int64_t, 10>;
+  using Key = std::array<int64_t, 11>;
   static thread_local std::map<Key, std::unique_ptr<Packing>> known;
   constexpr size_t kLimit = 256;
-  const Key key{q.m, q.n, q.k, q.a_row, q.a_col, q.b_row, q.b_col, q.c_row, accumulate, num_threads()};
+  const Key key{q.m,     q.n,     q.k,        q.a_row,           q.a_col,      q.b_row,
+                q.b_col, q.c_row, accumulate, q.bias != nullptr, num_threads()};
   auto it = known.find(key);
   if (it != known.end()) return it->second.get();
   if (known.size() >= kLimit) known.clear();
@@ -58,8 +60,11 @@ const Packing* packing(const ScMatmul& q, bool accumulate) {
       sum.append_sum(1.0F);
       attr.set_post_ops(sum);
     }
-    const dnnl::matmul::primitive_desc pd(
-        {p->a, dnnl::memory::desc({q.k, q.n}, f32, dnnl::memory::format_tag::any), p->c}, attr, engine());
+    const dnnl::memory::desc any({q.k, q.n}, f32, dnnl::memory::format_tag::any);
+    if (q.bias) p->bias = {{1, q.n}, f32, dnnl::memory::format_tag::ab};
+    const dnnl::matmul::desc d =
+        q.bias ? dnnl::matmul::desc(p->a, any, p->bias, p->c) : dnnl::matmul::desc(p->a, any, p->c);
+    const dnnl::matmul::primitive_desc pd(d, attr, engine());
     p->packed = pd.weights_desc();
     p->scratchpad = pd.scratchpad_desc();
     p->product = dnnl::matmul(pd);
@@ -71,8 +76,8 @@ const Packing* packing(const ScMatmul& q, bool accumulate) {
 }
 
 const Packing* packing_for(const ScMatmul& q) {
-  if (q.dtype != SC_FLOAT32 || q.batch != 1 || q.alpha != 1 || (q.beta != 0 && q.beta != 1) || q.bias ||
-      q.c_col != 1 || q.k == 0)
+  if (q.dtype != SC_FLOAT32 || q.batch != 1 || q.alpha != 1 || (q.beta != 0 && q.beta != 1) || q.c_col != 1 ||
+      q.k == 0)
     return nullptr;
   return packing(q, q.beta == 1);
 }
@@ -87,15 +92,22 @@ int32_t run_packed(const Packing& p, const ScMatmul& q, const void* packed) {
   const auto memory = [](const dnnl::memory::desc& d, const void* data) {
     return dnnl::memory(d, engine(), const_cast<void*>(data));
   };
-  p.product.execute(stream(), {{DNNL_ARG_SRC, memory(p.a, q.a)},
-                               {DNNL_ARG_WEIGHTS, memory(p.packed, packed)},
-                               {DNNL_ARG_DST, memory(p.c, q.c)},
-                               {DNNL_ARG_SCRATCHPAD, memory(p.scratchpad, w.get(p.scratchpad.get_size()))}});
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC, memory(p.a, q.a)},
+      {DNNL_ARG_WEIGHTS, memory(p.packed, packed)},
+      {DNNL_ARG_DST, memory(p.c, q.c)},
+      {DNNL_ARG_SCRATCHPAD, memory(p.scratchpad, w.get(p.scratchpad.get_size()))}};
+  if (q.bias) arguments.emplace(DNNL_ARG_BIAS, memory(p.bias, q.bias));
+  p.product.execute(stream(), arguments);
   return SC_OK;
 }
 
-// Multiplications from which packing B for one product pays.
-constexpr int64_t kPacked = int64_t{1} << 28;
+// Multiplications from which packing B for one product pays; with a bias, which sgemm does not know, it pays
+// sooner where B is small beside A.
+bool pays(const ScMatmul& q) {
+  const int64_t work = q.m * q.n * q.k;
+  return work >= int64_t{1} << 28 || (q.bias && q.m >= 512 && work >= int64_t{1} << 20);
+}
 
 // Row-major C only; `bias` lies in C already.
 int32_t product(const ScMatmul& q, const float* a, const float* b, float* c, char ta, int64_t lda, char tb,
@@ -133,7 +145,7 @@ int32_t matmul_pack(const ScMatmul* q, void* packed) {
 
 int32_t matmul(const ScMatmul* args) {
   ScMatmul q = *args;
-  if (q.packed || q.m * q.n * q.k >= kPacked) {
+  if (q.packed || pays(q)) {
     if (const Packing* p = packing_for(q)) {
       if (q.packed) return run_packed(*p, q, q.packed);
       Workspace w;
