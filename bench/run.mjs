@@ -61,16 +61,18 @@ function printRow(...cells) {
 
 async function times(names, rounds, seconds) {
   const python = process.env.SCONCE_BENCH_PYTHON;
-  const ours = new Worker(process.execPath, [here('worker.mjs')]);
-  const theirs = python ? new Worker(python, [here('torch_bench.py')]) : undefined;
   printRow('', 'sconce', 'PyTorch', 'ratio', 'target');
   printRow('---', '---:', '---:', '---:', '---:');
   for (const name of names) {
+    // New processes for each row: what an earlier one left in the allocators decides nothing.
+    const ours = new Worker(process.execPath, [here('worker.mjs')]);
+    const theirs = python ? new Worker(python, [here('torch_bench.py')]) : undefined;
     const samples = { ours: [], theirs: [] };
     for (let round = 0; round < rounds; round++) {
       samples.ours.push(await ours.seconds(name, seconds));
       if (theirs) samples.theirs.push(await theirs.seconds(name, seconds));
     }
+    await Promise.all([ours.end(), theirs?.end()]);
     const our = median(samples.ours);
     const { about, target } = rows[name];
     if (!theirs) printRow(about, showTime(our), '', '', String(target));
@@ -79,7 +81,6 @@ async function times(names, rounds, seconds) {
       printRow(about, showTime(our), showTime(their), (their / our).toFixed(2), String(target));
     }
   }
-  await Promise.all([ours.end(), theirs?.end()]);
 }
 
 const { values } = parseArgs({
