@@ -7,7 +7,7 @@
 namespace sconce::binding {
 namespace {
 constexpr int64_t kLeast = 4 << 20;          // below this a collection costs more than the caches give back
-constexpr int64_t kMost = 32 << 20;          // while collections find much
+constexpr int64_t kMost = 128 << 20;          // while collections find much
 constexpr int64_t kMostWaiting = 1ll << 30;  // while they find little
 constexpr int64_t kReportStep = 1 << 20;
 constexpr int kRare = 16;  // a collection may take 1/16 of the time

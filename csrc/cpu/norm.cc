@@ -235,7 +235,7 @@ void layer_norm_of(const ScRows& s, const T* x, const T* w, const T* b, double e
                    rstd[r] = inv;
                    const auto vm = hn::Set(d, m), vi = hn::Set(d, inv);
                    const auto normal = [&](int64_t i) HWY_ATTR {
-                     hwy::Prefetch(row + n + i);  // of the next row, while this one is computed
+                     hwy::Prefetch(row + n + n / 2 + i);  // of the rows to come, while this one is computed
                      auto v = hn::Mul(hn::Sub(hn::LoadU(d, row + i), vm), vi);
                      if (w && b) return hn::MulAdd(v, hn::LoadU(d, w + i), hn::LoadU(d, b + i));
                      if (w) return hn::Mul(v, hn::LoadU(d, w + i));
