@@ -228,6 +228,7 @@ void run_streamed(const RowLoop& loop, char** data, const int64_t* step, const i
     to += m * bytes[0];
     for (int k = 1; k < operands; ++k) data[k] += m * bytes[k];
   }
+  data[0] = to;
   stream_fence();
 }
 
@@ -317,7 +318,7 @@ int32_t run_rows(const ScIter* it, const RowLoop& loop, const double* p) {
         loop.run(base, step, it->numel, p);
         return SC_OK;
       }
-      bool streamed = is_streamed(it->numel * bytes[0]);
+      bool streamed = is_streamed(it->numel * kSize[it->dtype[0]]);
       for (int k = 1; k < it->noperands; ++k) streamed = streamed && base[k] != base[0];  // not in place
       parallel_for(0, it->numel, loop.grain, [&](int64_t from, int64_t to) {
         char* data[SC_MAX_OPERANDS];
