@@ -7,8 +7,9 @@
 namespace sconce::binding {
 namespace {
 constexpr int64_t kLeast = 4 << 20;          // below this a collection costs more than the caches give back
-constexpr int64_t kMost = 128 << 20;          // while collections find much
+constexpr int64_t kMost = 128 << 20;         // while collections find much
 constexpr int64_t kMostWaiting = 1ll << 30;  // while they find little
+constexpr int64_t kObjects = 16384;  // small tensors; more are out of the caches when they are collected
 constexpr int64_t kReportStep = 1 << 20;
 constexpr int kRare = 16;  // a collection may take 1/16 of the time
 constexpr int kVeryRare = 100;
@@ -56,6 +57,17 @@ void Collector::grown(napi_env env, int64_t bytes) {
   threshold_ = std::max(threshold_, kLeast);
   base_ = left;
   report(env, left);
+}
+
+void Collector::many(napi_env env) {
+  const int64_t before = objects_;
+  if (collecting_ || !young_ || !collect(env)) {
+    base_objects_ = objects_;
+    return;
+  }
+  const bool found = before - objects_ > object_threshold_ / 2;
+  object_threshold_ = found ? kObjects : object_threshold_ * 2;
+  base_objects_ = objects_;
 }
 
 void Collector::after_step(napi_env env, int64_t bytes) {

@@ -26,8 +26,12 @@ class Collector {
     if (bytes - base_ > threshold_) grown(env, bytes);
   }
   void before_wrap(napi_env env, int64_t bytes) {
-    if (bytes - base_ > 2 * threshold_) grown(env, bytes);
+    if (bytes - base_ > 2 * threshold_)
+      grown(env, bytes);
+    else if (++objects_ - base_objects_ > object_threshold_)
+      many(env);
   }
+  void finalized() { --objects_; }
   void after_step(napi_env env, int64_t bytes);
   void set_young_collection(napi_env env, napi_value f);
   bool has_young_collection() const { return young_ != nullptr; }
@@ -36,12 +40,16 @@ class Collector {
   using Clock = std::chrono::steady_clock;
   void grown(napi_env env, int64_t bytes);
   bool collect(napi_env env);
+  void many(napi_env env);
   void report(napi_env env, int64_t bytes);
 
   napi_ref young_ = nullptr;  // gc({ type: 'minor' }), or null where V8 does not lend it
   int64_t base_ = 0;          // bytes held after the last collection
   int64_t reported_ = 0;      // bytes V8 has been told of
   int64_t threshold_ = 1 << 20;
+  int64_t objects_ = 0,
+          base_objects_ = 0;  // tensors that JavaScript holds, now and after the last collection
+  int64_t object_threshold_ = 16384;
   bool collecting_ = false;
   Clock::time_point ended_{};
   Clock::duration cost_{};

@@ -23,6 +23,7 @@ void drop_dead_refs(napi_env env) {
 }
 
 static void finalize_tensor(napi_env, void* data, void*) {
+  env_data().collector.finalized();
   Ref<TensorImpl>::adopt(static_cast<TensorImpl*>(data));
 }
 static void finalize_node(napi_env, void* data, void*) { Ref<Node>::adopt(static_cast<Node*>(data)); }
