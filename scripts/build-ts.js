@@ -30,7 +30,9 @@ function writeEsmEntry(entry, cjsModule) {
   fs.writeFileSync(
     path.join(esmDir, `${entry}.mjs`),
     [
-      `import cjs from '${cjs}';`,
+      // By require: an import would first have every file searched for the names it exports, a third of the loading time.
+      `import { createRequire } from 'node:module';`,
+      `const cjs = createRequire(import.meta.url)('${cjs}');`,
       ...(hasDefault ? ['export default cjs;'] : []),
       `export const { ${plain.join(', ')} } = cjs;`,
       ...reserved.map((n) => `const ${n}_ = cjs['${n}'];\nexport { ${n}_ as ${n} };`),
