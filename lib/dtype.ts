@@ -25,6 +25,37 @@ const ALIASES: Record<string, DType> = {
 const CODES = new Map<string, number>(DTYPES.map((name, code) => [name, code]));
 for (const [alias, name] of Object.entries(ALIASES)) CODES.set(alias, CODES.get(name)!);
 
+/** Names of PyTorch's legacy tensor types, `torch.FloatTensor`, as `Tensor.type()` knows them. */
+export const TENSOR_TYPES: Record<DType, string> = {
+  float32: 'FloatTensor',
+  float64: 'DoubleTensor',
+  float16: 'HalfTensor',
+  bfloat16: 'BFloat16Tensor',
+  int64: 'LongTensor',
+  int32: 'IntTensor',
+  int16: 'ShortTensor',
+  int8: 'CharTensor',
+  uint8: 'ByteTensor',
+  bool: 'BoolTensor',
+};
+/** The dtypes that the legacy constructors stand for. */
+export const CONSTRUCTOR_DTYPES = new WeakMap<object, () => DType>();
+
+/** What `Tensor.type(v)` converts to: a dtype, a legacy type's name or its constructor. */
+export function dtypeOfType(v: unknown): DType {
+  if (typeof v === 'function') {
+    const dtype = CONSTRUCTOR_DTYPES.get(v);
+    if (dtype !== undefined) return dtype();
+  } else if (isDType(v)) {
+    return dtypeName(dtypeCode(v));
+  } else if (typeof v === 'string') {
+    const found = DTYPES.find((dtype) => v === `torch.${TENSOR_TYPES[dtype]}`);
+    if (found === undefined) throw new Error(`invalid type: '${v}'`);
+    return found;
+  }
+  throw new TypeError('dtype must be a type, str, or dtype object');
+}
+
 /** The native code of a dtype name; `torch.float32` is accepted as `'float32'`. Throws a TypeError for anything else. */
 export function dtypeCode(name: unknown): number {
   const code =

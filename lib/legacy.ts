@@ -1,6 +1,6 @@
 // PyTorch's legacy constructors, with and without `new`: torch.Tensor([2]), torch.FloatTensor(2, 3), torch.autograd.Variable(t).
 import { tensor } from './creation';
-import { dtypeCode, dtypeName, type DType } from './dtype';
+import { CONSTRUCTOR_DTYPES, dtypeCode, dtypeName, type DType } from './dtype';
 import { native, type Handle } from './native';
 import { Tensor as TensorClass } from './tensor';
 import type { TensorData } from './types';
@@ -33,7 +33,7 @@ function legacy(dtype: () => DType, accepts?: DType): LegacyConstructor {
   // A class cannot be called, not even through a proxy, so the target is a plain function that stands for it.
   const target = function () {} as unknown as typeof TensorClass;
   Object.defineProperty(target, 'prototype', { value: TensorClass.prototype });
-  return new Proxy(target, {
+  const constructor = new Proxy(target, {
     apply: (_target, _this, args: unknown[]) => construct(dtype(), args),
     construct: (_target, args: unknown[], newTarget) =>
       // A subclass hands a native handle on to the class.
@@ -45,6 +45,8 @@ function legacy(dtype: () => DType, accepts?: DType): LegacyConstructor {
         ? (v: unknown) => v instanceof TensorClass && (accepts === undefined || v.dtype === accepts)
         : (Reflect.get(key === 'prototype' ? target : TensorClass, key) as unknown),
   }) as unknown as LegacyConstructor;
+  CONSTRUCTOR_DTYPES.set(constructor, dtype);
+  return constructor;
 }
 
 const isHandle = (v: unknown): boolean =>

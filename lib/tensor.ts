@@ -1,7 +1,7 @@
 // The Tensor class: a handle on a native tensor with PyTorch's properties. Operators are put on its prototype by
 // lib/generated/ops.ts; what needs JavaScript's own kinds of values is written out here.
 import { inspect } from 'node:util';
-import { arrayFor, dtypeName, type DType, type TypedArray } from './dtype';
+import { arrayFor, dtypeName, dtypeOfType, TENSOR_TYPES, type DType, type TypedArray } from './dtype';
 import { guard, rethrow } from './errors';
 import type { TensorMethods } from './generated/methods';
 import { index, index_put, index_put_, type Index } from './indexing';
@@ -252,6 +252,20 @@ export class Tensor {
   }
 
   // ---- values ----
+  /**
+   * Without arguments the name of PyTorch's legacy type, `'torch.FloatTensor'`; otherwise the tensor with another dtype, itself
+   * when it has that already. `dtype` is a dtype, a legacy type's name or its constructor, `torch.LongTensor`.
+   *
+   * See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.type.html
+   */
+  type(): string;
+  type(dtype: DType | (string & {}) | ((...args: never[]) => unknown), non_blocking?: boolean): Tensor;
+  type(dtype?: unknown): string | Tensor {
+    if (dtype === undefined || dtype === null) {
+      return `torch.${this.is_cuda ? 'cuda.' : ''}${TENSOR_TYPES[this.dtype]}`;
+    }
+    return this.to(dtypeOfType(dtype));
+  }
   /** The single element as a number; a boolean for bool, a bigint for an int64 that is no safe integer. */
   item(): number {
     try {

@@ -112,16 +112,6 @@ See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.type_as.html
 @example
 torch.tensor([1, 2]).type_as(torch.zeros(1, { dtype: 'int64' })) // tensor([1, 2])
 )");
-static Tensor type(const Tensor& self, DType dtype, bool) { return to_dtype(self, dtype); }
-OP("type(Tensor self, ScalarType dtype, bool non_blocking=False) -> Tensor", type, kMethod,
-   R"(The tensor with another dtype; itself when it has that already.
-
-See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.type.html
-
-@example
-torch.tensor([1, 2]).type('float64') // tensor([1., 2.], dtype=torch.float64)
-)");
-
 // x.float(), x.long() and so on.
 #define SC_CONVERSION(name, dtype, dtype_text, example)                                           \
   static Tensor to_##name(const Tensor& self, const std::optional<MemoryFormat>& memory_format) { \

@@ -161,8 +161,9 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
              "Expected more than 1 value per channel when training, got input size torch.Size(",
              input.sizes(), ")");
   else
-    SC_CHECK(running_mean && running_var,
-             "Expected running_mean and running_var to be defined when training=False");
+    for (const auto& [t, name] :
+         {std::pair<const Tensor&, const char*>{running_mean, "running_mean"}, {running_var, "running_var"}})
+      SC_CHECK(t, name, " must be defined in evaluation mode");
   for (const auto& [t, name] : {std::pair<const Tensor&, const char*>{running_mean, "running_mean"},
                                 {running_var, "running_var"},
                                 {weight, "weight"},

@@ -3920,19 +3920,6 @@ export interface TensorMethods {
    */
   trunc_(): this;
   /**
-   * The tensor with another dtype; itself when it has that already.
-   *
-   * See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.type.html
-   *
-   * @example
-   * ```ts
-   * torch.tensor([1, 2]).type('float64') // tensor([1., 2.], dtype=torch.float64)
-   * ```
-   */
-  type(dtype: DType, non_blocking?: boolean): Tensor;
-  type(dtype: DType, options?: { non_blocking?: boolean }): Tensor;
-  type(options: { dtype: DType; non_blocking?: boolean }): Tensor;
-  /**
    * The tensor with `other`'s dtype; itself when it has that already.
    *
    * See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.type_as.html

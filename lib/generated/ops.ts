@@ -3097,11 +3097,6 @@ const get_op_trunc_ = (): Op =>
   "trunc(Tensor self) -> Tensor",
 ], true));
 let n_i_trunc: NativeFunction | undefined;
-let op_type: Op | undefined;
-const get_op_type = (): Op =>
-  (op_type ??= bindOp('type', [
-  "type(Tensor self, ScalarType dtype, bool non_blocking=False) -> Tensor",
-]));
 let op_type_as: Op | undefined;
 const get_op_type_as = (): Op =>
   (op_type_as ??= bindOp('type_as', [
@@ -14433,9 +14428,6 @@ P.trunc_ = function (this: Tensor): any {
   }
   callOp(get_op_trunc_(), [this, ...Array.from(arguments)]);
   return this;
-};
-P.type = function (this: Tensor, ...args: any[]): any {
-  return callOp(get_op_type(), [this, ...args]);
 };
 P.type_as = function (this: Tensor, a?: any): any {
   if (arguments.length === 1 && a instanceof Tensor) {

@@ -2,6 +2,7 @@
 
 import { type Args, bind, is_plain_object } from '../args';
 import * as ops from '../ops';
+import type { DType } from '../dtype';
 import type { Tensor } from '../tensor';
 
 export * from '../generated/functional';
@@ -63,3 +64,38 @@ export function adaptive_avg_pool2d(
     width ?? input.shape[input.dim() - 1],
   ]);
 }
+
+/** The dimension that PyTorch takes, with a warning, where none is given. */
+function implicit_dim(name: string, dim: number | null | undefined, input: Tensor): number {
+  if (typeof dim === 'number') return dim;
+  process.emitWarning(
+    `Implicit dimension choice for ${name} has been deprecated. Change the call to include dim=X as an argument.`,
+  );
+  return [0, 1, 3].includes(input.dim()) ? 0 : 1;
+}
+
+interface SoftmaxOptions {
+  dim?: number | null;
+  dtype?: DType | null;
+}
+interface Softmax {
+  (input: Tensor, dim?: number | null, options?: SoftmaxOptions): Tensor;
+  (input: Tensor, options?: SoftmaxOptions): Tensor;
+}
+type AlongDim = (input: Tensor, dim: number, options?: { dtype?: DType | null }) => Tensor;
+
+function along_dim(name: string, op: AlongDim): Softmax {
+  return (input, ...rest) => {
+    const { dim, dtype } = bind<SoftmaxOptions>(name, { dim: null, dtype: null }, rest);
+    return op(input, implicit_dim(name, dim, input), { dtype });
+  };
+}
+
+/** `exp(x) / sum(exp(x))` along `dim`; see `torch.softmax`. */
+export const softmax = along_dim('softmax', ops.softmax);
+
+/** The logarithm of `softmax`, computed stably; see `torch.log_softmax`. */
+export const log_softmax = along_dim('log_softmax', ops.log_softmax);
+
+/** `softmax` of `-input`. */
+export const softmin = along_dim('softmin', ops.softmin);

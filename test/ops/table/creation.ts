@@ -131,7 +131,6 @@ export const convert: Row[] = [
     // Towards zero, as the conversion of one number does.
     { ...call(t([4], { data: [1.7, -1.7, 2.5, -0.5] }), dtype('int32')), dtypes: ['float32', 'float64'] },
   ]),
-  row('type', [call(t([2, 3]), dtype('float64')), call(t([2, 3]), dtype('int32'))]),
   ...['float', 'double', 'half', 'bfloat16', 'long', 'int', 'short', 'char', 'byte', 'bool'].map((name) =>
     row(name, [call(t([2, 3])), call(t([]))], { python: `lambda x: x.${name}()` }),
   ),
