@@ -69,7 +69,9 @@ TEST(Float16, RoundsToNearestEvenEverywhere) {
     if (f != f) continue;
     EXPECT_EQ(float_to_half(f), h);
     const float b = bfloat16_to_float(static_cast<uint16_t>(h));
-    if (b == b) EXPECT_EQ(float_to_bfloat16(b), h);
+    if (b == b) {
+      EXPECT_EQ(float_to_bfloat16(b), h);
+    }
   }
   EXPECT_EQ(half_to_float(float_to_half(65519.0f)), 65504.0f);
   EXPECT_EQ(half_to_float(float_to_half(65520.0f)), INFINITY);
