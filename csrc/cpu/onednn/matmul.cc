@@ -102,11 +102,11 @@ int32_t run_packed(const Packing& p, const ScMatmul& q, const void* packed) {
   return SC_OK;
 }
 
-// Multiplications from which packing B for one product pays; with a bias, which sgemm does not know, it pays
-// sooner where B is small beside A.
+// When packing B for one product pays: where A is transposed, which sgemm reads slowly; and with a bias,
+// which sgemm does not know, where B is small beside A.
 bool pays(const ScMatmul& q) {
   const int64_t work = q.m * q.n * q.k;
-  return work >= int64_t{1} << 28 || (q.bias && q.m >= 512 && work >= int64_t{1} << 20);
+  return q.bias ? q.m >= 512 && work >= int64_t{1} << 20 : q.a_col != 1 && work >= int64_t{1} << 28;
 }
 
 // Row-major C only; `bias` lies in C already.
