@@ -192,8 +192,10 @@ void weights_of_width(const ScConv& c) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
   const int64_t oc = c.out_channels, taps = c.in_channels * c.kernel[0] * K;
   // As many parts for every number of threads: the sums come out the same.
-  const int64_t parts = std::min<int64_t>(c.batch, 16), images = (c.batch + parts - 1) / parts;
   const int64_t sums = oc * taps * lanes, size = sums + oc;
+  constexpr int64_t kRoom = 4 << 20;  // floats for all parts' sums
+  const int64_t wanted = std::min(std::min<int64_t>(c.batch, 16), std::max<int64_t>(1, kRoom / size));
+  const int64_t images = (c.batch + wanted - 1) / wanted, parts = (c.batch + images - 1) / images;
   std::vector<float> partial(static_cast<size_t>(parts * size));
   parallel_for(0, parts, 1, [&](int64_t from, int64_t to) {
     Padded image(c);
