@@ -6,7 +6,7 @@
 
 namespace sconce::binding {
 namespace {
-constexpr int64_t kLeast = 8 << 20;          // below this a collection costs more than the caches give back
+constexpr int64_t kLeast = 16 << 20;         // below this a collection costs more than the caches give back
 constexpr int64_t kMost = 128 << 20;         // while collections find much
 constexpr int64_t kMostWaiting = 1ll << 30;  // while they find little
 constexpr int64_t kObjects = 16384;  // small tensors; more are out of the caches when they are collected

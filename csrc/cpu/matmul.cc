@@ -7,6 +7,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/matmul.cc"
 #include <hwy/foreach_target.h>
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -79,8 +80,10 @@ constexpr int kRows = 12;  // 24 accumulators of 32 registers
 #else
 constexpr int kRows = 6;  // 12 of 16
 #endif
-constexpr int kVectors = 2;            // per row of the register block
-constexpr int64_t kDepth = 384;        // of a packed panel: a row panel stays in the L1 cache
+constexpr int kVectors = 2;      // per row of the register block
+constexpr int64_t kDepth = 256;  // of a packed panel: a panel of either operand stays in the L1 cache
+constexpr int64_t kAhead =
+    8;  // steps that B is prefetched ahead; A, which is read more slowly, twice as many
 constexpr int64_t kRowBlock = 96;      // rows of A packed at a time
 constexpr int64_t kColumnBlock = 512;  // columns of B packed at a time: they stay in the L2 cache
 
@@ -100,6 +103,8 @@ HWY_INLINE void block(int64_t k, const A* HWY_RESTRICT a, const A* HWY_RESTRICT 
   for (int64_t i = 0; i < k; ++i) {
     hn::Vec<Tag<A>> bv[V];
     for (int v = 0; v < V; ++v) bv[v] = hn::LoadU(d, b + v * L);
+    for (int v = 0; v < V; ++v) hwy::Prefetch(b + kAhead * b_step + v * L);
+    hwy::Prefetch(a + 2 * kAhead * R);
     for (int r = 0; r < R; ++r) {
       const auto av = hn::Set(d, a[r]);
       for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(av, bv[v], acc[r][v]);
@@ -134,12 +139,33 @@ const BlockFn<A>* block_table(std::index_sequence<R...>) {
   return table;
 }
 
+// Four rows of A, `stride` apart, to every `step` values of `out`.
+inline void pack_four(const float* a, int64_t stride, int64_t depth, int64_t step, float* HWY_RESTRICT out) {
+  const hn::Full128<float> d;
+  int64_t i = 0;
+  for (; i + 4 <= depth; i += 4, out += 4 * step) {
+    const auto r0 = hn::LoadU(d, a + i), r1 = hn::LoadU(d, a + stride + i),
+               r2 = hn::LoadU(d, a + 2 * stride + i), r3 = hn::LoadU(d, a + 3 * stride + i);
+    const auto low01 = hn::InterleaveLower(d, r0, r1), high01 = hn::InterleaveUpper(d, r0, r1);
+    const auto low23 = hn::InterleaveLower(d, r2, r3), high23 = hn::InterleaveUpper(d, r2, r3);
+    hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, out);
+    hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, out + step);
+    hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, out + 2 * step);
+    hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + 3 * step);
+  }
+  for (; i < depth; ++i, out += step)
+    for (int64_t r = 0; r < 4; ++r) out[r] = a[r * stride + i];
+}
+
 // Rows [i0, i0 + rows) x steps [k0, k0 + depth) of A, `R` rows interleaved.
 template <class T, class A>
 void pack_rows(const Product& p, int64_t i0, int64_t rows, int64_t k0, int64_t depth, A* HWY_RESTRICT out) {
   const T* a = static_cast<const T*>(p.a) + i0 * p.a_row + k0 * p.a_col;
   if (p.a_col == 1) {
-    for (int64_t r = 0; r < rows; ++r) {
+    int64_t first = 0;
+    if constexpr (std::is_same_v<T, float>)
+      for (; first + 4 <= rows; first += 4) pack_four(a + first * p.a_row, p.a_row, depth, rows, out + first);
+    for (int64_t r = first; r < rows; ++r) {
       const T* HWY_RESTRICT from = a + r * p.a_row;
       A* HWY_RESTRICT to = out + r;
       for (int64_t i = 0; i < depth; ++i) to[i * rows] = static_cast<A>(from[i]);
@@ -166,7 +192,13 @@ void pack_columns(const Product& p, int64_t k0, int64_t depth, int64_t j0, int64
         const T* HWY_RESTRICT from = panel + i * p.b_row;
         A* HWY_RESTRICT to = out + i * width;
         if (w == width && p.b_col == 1) {
-          for (int64_t x = 0; x < width; ++x) to[x] = static_cast<A>(from[x]);
+          if constexpr (std::is_same_v<T, A>) {
+            const Tag<A> d;
+            for (int64_t x = 0; x < width; x += static_cast<int64_t>(hn::Lanes(d)))
+              hn::StoreU(hn::LoadU(d, from + x), d, to + x);
+          } else {
+            for (int64_t x = 0; x < width; ++x) to[x] = static_cast<A>(from[x]);
+          }
         } else {
           for (int64_t x = 0; x < w; ++x) to[x] = static_cast<A>(from[x * p.b_col]);
           for (int64_t x = w; x < width; ++x) to[x] = A(0);
