@@ -16,7 +16,7 @@ function time(f, seconds) {
   const begin = performance.now();
   for (;;) {
     let calls = 0;
-    let elapsed = 0;
+    let elapsed;
     const start = performance.now();
     for (;;) {
       for (let i = 0; i < batch; i++) f();
