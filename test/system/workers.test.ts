@@ -25,7 +25,10 @@ const TRAIN = `
   parentPort.postMessage('training');
 `;
 
-/** Runs a main script that has the function `start(ending)`: a worker that trains and then runs \`ending\`. */
+/**
+ * Runs a main script that has the functions `launch(ending)`, a worker that trains and then runs \`ending\`, and `start(ending)`,
+ * which also waits until it trains. (Messages and errors come by different ports: whoever wants an error must not wait first.)
+ */
 function runMain(source: string) {
   const file = path.join(folder, 'main.cjs');
   writeFileSync(
@@ -34,8 +37,9 @@ function runMain(source: string) {
      const { setTimeout } = require('node:timers/promises');
      const { Worker } = require('node:worker_threads');
      const torch = require(${JSON.stringify(root)});
+     const launch = (ending) => new Worker(${JSON.stringify(TRAIN)} + ending, { eval: true });
      const start = async (ending) => {
-       const worker = new Worker(${JSON.stringify(TRAIN)} + ending, { eval: true });
+       const worker = launch(ending);
        await once(worker, 'message');
        return worker;
      };
@@ -67,8 +71,7 @@ test('workers terminated in the middle of a step harm neither each other nor the
 
 test('an error in a worker reaches the main thread as an error event', () => {
   const result = runMain(`
-    const worker = await start('torch.ones(2).add(torch.ones(3));');
-    const [error] = await once(worker, 'error');
+    const [error] = await once(launch('torch.ones(2).add(torch.ones(3));'), 'error');
     console.log(error.message);`);
   expect(result.status).toBe(0);
   expect(result.stdout).toContain('The size of tensor a (2) must match the size of tensor b (3)');
