@@ -9,7 +9,6 @@ namespace {
 constexpr int64_t kLeast = 16 << 20;         // below this a collection costs more than the caches give back
 constexpr int64_t kMost = 128 << 20;         // while collections find much
 constexpr int64_t kMostWaiting = 1ll << 30;  // while they find little
-constexpr int64_t kObjects = 16384;  // small tensors; more are out of the caches when they are collected
 constexpr int64_t kReportStep = 1 << 20;
 constexpr int kRare = 25;  // a collection may take 1/25 of the time
 constexpr int kVeryRare = 100;

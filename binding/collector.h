@@ -10,7 +10,8 @@
 // free: it doubles while they take more than a few percent of the time or find little (activations waiting
 // for their backward pass; collecting these early would move them to the old generation, where only a full
 // collection finds them), and shrinks while they are cheap and find much. An optimizer's step is a better
-// moment than any: a training step's results have just been dropped.
+// moment than any: a training step's results have just been dropped. Many small tensors are collected early
+// for the same reason: with few at a time, what their release touches is still in the caches.
 #pragma once
 #include <node_api.h>
 
@@ -49,7 +50,8 @@ class Collector {
   int64_t threshold_ = 1 << 20;
   int64_t objects_ = 0,
           base_objects_ = 0;  // tensors that JavaScript holds, now and after the last collection
-  int64_t object_threshold_ = 16384;
+  static constexpr int64_t kObjects = 16384;
+  int64_t object_threshold_ = kObjects;
   bool collecting_ = false;
   Clock::time_point ended_{};
   Clock::duration cost_{};

@@ -19,13 +19,7 @@ namespace attention {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class D, class V>
-HWY_INLINE V exp_of(D d, V x) {
-  if constexpr (sizeof(hn::TFromD<D>) == 4)
-    return cpu::HWY_NAMESPACE::vexp(d, x);
-  else
-    return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));  // Highway's own gives 0 for NaN
-}
+using cpu::HWY_NAMESPACE::vexp;
 
 // p[i] = exp(s[i] - shift); returns the sum
 template <class T>
@@ -36,13 +30,13 @@ T exp_row(T* s, int64_t n, T shift) {
   auto sum = hn::Zero(d);
   int64_t i = 0;
   for (; i + L <= n; i += L) {
-    const auto e = exp_of(d, hn::Sub(hn::LoadU(d, s + i), by));
+    const auto e = vexp(d, hn::Sub(hn::LoadU(d, s + i), by));
     hn::StoreU(e, d, s + i);
     sum = hn::Add(sum, e);
   }
   if (i < n) {
     const auto live = hn::FirstN(d, static_cast<size_t>(n - i));
-    const auto e = hn::IfThenElseZero(live, exp_of(d, hn::Sub(hn::MaskedLoad(live, d, s + i), by)));
+    const auto e = hn::IfThenElseZero(live, vexp(d, hn::Sub(hn::MaskedLoad(live, d, s + i), by)));
     hn::BlendedStore(e, live, d, s + i);
     sum = hn::Add(sum, e);
   }

@@ -78,9 +78,13 @@ HWY_INLINE V exp2_number(D d, V x) {
   return exp_scaled(d, n, hn::Mul(hn::Sub(x, n), hn::Set(d, 0.693147181F)));
 }
 
+// Of double too, by Highway's own, which gives 0 for NaN.
 template <class D, class V>
 HWY_INLINE V vexp(D d, V x) {
-  return keep_nan(x, exp_number(d, x));
+  if constexpr (sizeof(hn::TFromD<D>) == 4)
+    return keep_nan(x, exp_number(d, x));
+  else
+    return keep_nan(x, hn::Exp(d, x));
 }
 
 template <class D, class V>

@@ -30,13 +30,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr int64_t kColumns = 64;
 constexpr int64_t kGrain = 8192;  // elements worth a thread
 
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V exp_of(D d, V x) {
-  if constexpr (sizeof(hn::TFromD<D>) == 4)
-    return cpu::HWY_NAMESPACE::vexp(d, x);
-  else
-    return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));  // Highway's own gives 0 for NaN
-}
+using cpu::HWY_NAMESPACE::vexp;
 
 // ---- loops over a dense row ----
 template <class C>
@@ -71,8 +65,8 @@ C row_exp(const C* x, C m, C* out, int64_t n) {
   for (; i + 2 * lanes <= n; i += 2 * lanes) {
     hwy::Prefetch(x + n + i);  // of the next row, while this one is computed
     hwy::Prefetch(x + n + i + lanes);
-    const auto a = exp_of(d, hn::Sub(hn::LoadU(d, x + i), vm)),
-               b = exp_of(d, hn::Sub(hn::LoadU(d, x + i + lanes), vm));
+    const auto a = vexp(d, hn::Sub(hn::LoadU(d, x + i), vm)),
+               b = vexp(d, hn::Sub(hn::LoadU(d, x + i + lanes), vm));
     s0 = hn::Add(s0, a);
     s1 = hn::Add(s1, b);
     if (out) {
@@ -83,7 +77,7 @@ C row_exp(const C* x, C m, C* out, int64_t n) {
   for (; i < n; i += lanes) {
     const auto count = static_cast<size_t>(std::min(lanes, n - i));
     const auto live = hn::FirstN(d, count);
-    const auto e = hn::IfThenElseZero(live, exp_of(d, hn::Sub(hn::MaskedLoad(live, d, x + i), vm)));
+    const auto e = hn::IfThenElseZero(live, vexp(d, hn::Sub(hn::MaskedLoad(live, d, x + i), vm)));
     s0 = hn::Add(s0, e);
     if (out) hn::BlendedStore(e, live, d, out + i);
   }
@@ -127,7 +121,7 @@ void exp_array(const C* x, C* out, int64_t n) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t i = 0; i < n; i += lanes) {
     const auto live = hn::FirstN(d, static_cast<size_t>(std::min(lanes, n - i)));
-    hn::BlendedStore(exp_of(d, hn::MaskedLoad(live, d, x + i)), live, d, out + i);
+    hn::BlendedStore(vexp(d, hn::MaskedLoad(live, d, x + i)), live, d, out + i);
   }
 }
 
@@ -163,7 +157,7 @@ void backward_row(bool log, const C* y, const C* g, C* out, int64_t n) {
     const auto vs = hn::Set(d, s);
     for (int64_t i = 0; i < n; i += lanes) {
       const auto live = hn::FirstN(d, static_cast<size_t>(std::min(lanes, n - i)));
-      const auto e = exp_of(d, hn::MaskedLoad(live, d, y + i));
+      const auto e = vexp(d, hn::MaskedLoad(live, d, y + i));
       hn::BlendedStore(hn::NegMulAdd(e, vs, hn::MaskedLoad(live, d, g + i)), live, d, out + i);
     }
   } else {
