@@ -64,6 +64,83 @@ struct Scope {  // handles made while calling back are dropped again, however lo
   ~Scope() { napi_close_handle_scope(env, scope); }
 };
 
+napi_value set_anomaly_mode(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    thread_state().anomaly_mode = get_bool(env, a.v[0]);
+    thread_state().anomaly_check_nan = get_bool(env, a.v[1]);
+    return undefined(env);
+  });
+}
+
+// The pack hook is a JavaScript function from a tensor to the function that gives it back.
+class JsPackHook final : public PackHook {
+ public:
+  JsPackHook(napi_env env, napi_value fn) : fn_(std::make_shared<JsRef>(env, fn)) {}
+  Unpack operator()(const Tensor& t) const override {
+    const auto fn = fn_;  // the hook may put another in its place
+    napi_env env = fn->env();
+    Scope scope(env);
+    auto unpack = std::make_shared<JsRef>(env, call_js(*fn, {wrap(env, t)}));
+    return [unpack] {
+      Scope inner(unpack->env());
+      return unwrap(unpack->env(), call_js(*unpack, {}));
+    };
+  }
+
+ private:
+  std::shared_ptr<JsRef> fn_;
+};
+
+// set_pack_hook(fn or null)
+napi_value set_pack_hook(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    static thread_local std::unique_ptr<JsPackHook> current;
+    thread_state().pack_hook = nullptr;
+    current = is_nullish(env, a.v[0]) ? nullptr : std::make_unique<JsPackHook>(env, a.v[0]);
+    thread_state().pack_hook = current.get();
+    return undefined(env);
+  });
+}
+
+// pack_tensor(tensor, number of the output it is, or null) -> what the pack hook keeps of it, or null without
+// a hook. unpack_tensor(packed) inside the backward of the function that saved it -> the tensor, with its
+// history.
+napi_value pack_tensor(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    napi_value v;
+    const PackHook* hook = thread_state().pack_hook;
+    if (!hook) {
+      check(env, napi_get_null(env, &v));
+      return v;
+    }
+    const bool is_output = !is_nullish(env, a.v[1]);
+    Ref<PackedTensor> p = make_ref<PackedTensor>(unwrap(env, a.v[0]), is_output,
+                                                 is_output ? static_cast<uint16_t>(get_int(env, a.v[1])) : 0);
+    p->pack(*hook);
+    check(env,
+          napi_create_external(
+              env, p.get(),
+              [](napi_env, void* data, void*) { Ref<PackedTensor>::adopt(static_cast<PackedTensor*>(data)); },
+              nullptr, &v));
+    p.release();
+    return v;
+  });
+}
+napi_value unpack_tensor(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    void* p = nullptr;
+    check(env, napi_get_value_external(env, a.v[0], &p));
+    auto* packed = static_cast<PackedTensor*>(p);
+    Tensor t = packed->unpack();
+    packed->end_of_use();
+    return wrap(env, std::move(t));
+  });
+}
+
 // register_hook(tensor, fn(grad) -> grad or nothing) -> id
 napi_value register_hook(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
@@ -274,6 +351,10 @@ void init_autograd(napi_env env, napi_value exports) {
   SC_DEFINE(is_grad_enabled);
   SC_DEFINE(set_inference_mode);
   SC_DEFINE(is_inference_mode_enabled);
+  SC_DEFINE(set_pack_hook);
+  SC_DEFINE(pack_tensor);
+  SC_DEFINE(unpack_tensor);
+  SC_DEFINE(set_anomaly_mode);
   SC_DEFINE(register_hook);
   SC_DEFINE(remove_hook);
   SC_DEFINE(register_post_accumulate_grad_hook);

@@ -8,6 +8,8 @@ import load from 'node-gyp-build';
 export type Handle = { readonly __tensor: unique symbol };
 /** An opaque reference to a node of the autograd graph. */
 export type NodeHandle = { readonly __node: unique symbol };
+/** An opaque reference to a saved tensor in the keeping of a pack hook. */
+export type PackedHandle = { readonly __packed: unique symbol };
 /** An opaque reference to a random generator. */
 export type GeneratorHandle = { readonly __generator: unique symbol };
 
@@ -78,6 +80,10 @@ export interface Native {
   is_grad_enabled(): boolean;
   set_inference_mode(v: boolean): boolean;
   is_inference_mode_enabled(): boolean;
+  set_pack_hook(fn: ((t: Handle) => () => Handle) | null): void;
+  pack_tensor(t: Handle, output: number | null): PackedHandle | null;
+  unpack_tensor(p: PackedHandle): Handle;
+  set_anomaly_mode(enabled: boolean, checkNan: boolean): void;
   register_hook(t: Handle, fn: (g: Handle) => Handle | null | undefined): number;
   remove_hook(t: Handle, id: number): void;
   register_post_accumulate_grad_hook(t: Handle, fn: (t: Handle) => void): number;

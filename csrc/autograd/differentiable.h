@@ -18,27 +18,9 @@
 #include <utility>
 
 #include "graph.h"
+#include "saved_tensor.h"
 
 namespace sconce {
-
-// A tensor kept for the backward pass, with the version it had. Calling it gives the tensor back, or throws
-// when it was written in place since or was freed by an earlier backward.
-class SavedTensor {
- public:
-  SavedTensor() = default;
-  Tensor operator()() const;
-  bool has_value() const { return static_cast<bool>(impl_); }
-
- private:
-  friend SavedTensor saved(const Tensor& t);
-  Ref<TensorImpl> impl_;
-  uint32_t version_ = 0;
-  uint16_t output_nr_ = 0;
-  bool is_output_ = false;
-  bool was_defined_ = false;
-};
-SavedTensor saved(const Tensor& t);
-std::vector<SavedTensor> saved(const TensorList& ts);
 
 // Move-only callable with room for a typical closure inside.
 template <class Sig>
@@ -118,6 +100,8 @@ class FormulaNode final : public Node {
   SmallVector<Slot, 2> slots;  // one per edge, unless `shared` is set
   std::unique_ptr<GradsFormula> shared;
   bool shared_holds_saved = false, shared_released = false;
+  // What pack hooks keep for this node; see Note [When tensors are packed].
+  std::unique_ptr<std::vector<Ref<PackedTensor>>> packed;
 };
 
 class DifferentiableBuilder {
@@ -139,7 +123,10 @@ class DifferentiableBuilder {
   // One formula for several inputs and any number of outputs.
   template <class F>
   DifferentiableBuilder& wrt_all(const TensorList& inputs, F&& formula) {
-    if (active_ && any_requires_grad(inputs)) add_shared(inputs, GradsFormula(std::forward<F>(formula)));
+    if (active_ && any_requires_grad(inputs))
+      add_shared(inputs, GradsFormula(std::forward<F>(formula)));
+    else if (thread_state().pack_hook)
+      forget_pending(this);
     return *this;
   }
   operator Tensor() {  // NOLINT: ends the statement
@@ -150,6 +137,7 @@ class DifferentiableBuilder {
 
   bool is_output(const TensorImpl* t) const;
   uint32_t output_number(const TensorImpl* t) const;
+  const std::vector<Ref<PackedTensor>>* packed() const { return node_ ? node_->packed.get() : nullptr; }
 
  private:
   static bool any_requires_grad(const TensorList& ts);
@@ -163,8 +151,11 @@ class DifferentiableBuilder {
     } else {
       ++skipped_;
     }
-    saved_before_ = thread_state().saved_count;
+    const ThreadState& state = thread_state();
+    saved_before_ = state.saved_count;
+    if (__builtin_expect(state.pack_hook != nullptr, 0)) forget_pending(this);
   }
+  void pack();  // what the formula just added saved
   const char* name_;
   const Tensor* outputs_;
   int n_;

@@ -80,7 +80,8 @@ struct AutogradMeta {
   bool retains_grad = false;
   uint32_t output_nr = 0;
   Ref<Node> grad_fn;
-  Node* accumulator = nullptr;  // AccumulateGrad node while alive (it holds the tensor, not the reverse)
+  Node* accumulator = nullptr;     // AccumulateGrad node while alive (it holds the tensor, not the reverse)
+  Ref<Node> borrowed_accumulator;  // of another leaf that this one stands for
   Tensor grad;
   std::shared_ptr<Tensor>
       retained;                   // where retain_grad() of a non-leaf receives; moved into `grad` when read
@@ -93,6 +94,8 @@ struct AutogradMeta {
 Edge gradient_edge(const Tensor& t);
 // Makes `t` output `output_nr` of `node`.
 void set_history(const Tensor& t, const Ref<Node>& node, uint32_t output_nr);
+// Makes `t` a leaf whose gradients go where `accumulator`'s leaf gets its own.
+void become_leaf_of(const Tensor& t, const Ref<Node>& accumulator);
 inline bool grad_enabled() { return thread_state().grad_enabled; }
 inline bool needs_grad(const Tensor& t) { return t.requires_grad() && grad_enabled(); }
 

@@ -117,6 +117,14 @@ void set_history(const Tensor& t, const Ref<Node>& node, uint32_t output_nr) {
   t.impl()->requires_grad_flag = true;
 }
 
+void become_leaf_of(const Tensor& t, const Ref<Node>& accumulator) {
+  AutogradMeta& m = t.autograd_meta();
+  m.requires_grad = true;
+  m.accumulator = accumulator.get();
+  m.borrowed_accumulator = accumulator;
+  t.impl()->requires_grad_flag = true;
+}
+
 // ---- hooks ----
 template <class F>
 uint64_t HookList<F>::add(F f) {

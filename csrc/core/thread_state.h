@@ -9,6 +9,7 @@ namespace sconce {
 class DifferentiableBuilder;
 class InPlaceScope;
 class Node;
+class PackHook;
 
 struct ThreadState {
   bool grad_enabled = true;
@@ -21,6 +22,7 @@ struct ThreadState {
   InPlaceScope* in_place = nullptr;
   Node* running_node = nullptr;  // the node whose formula is being evaluated
   uint64_t next_sequence_nr = 0;
+  const PackHook* pack_hook = nullptr;  // asked only where a tensor is saved; see saved_tensor.h
 };
 
 // Initial-exec TLS: one load from the thread pointer instead of a call, on the path of every operator.

@@ -1,6 +1,6 @@
 // Custom differentiable functions: torch.autograd.Function.
-import { rethrow } from '../errors';
-import { native, type Handle } from '../native';
+import { guard, rethrow } from '../errors';
+import { native, type Handle, type PackedHandle } from '../native';
 import { Tensor } from '../tensor';
 import { no_grad, set_grad_enabled } from './modes';
 
@@ -12,6 +12,7 @@ const FREED =
 interface Saved {
   tensor: Tensor | null;
   version: number;
+  packed: PackedHandle | null; // what a hook on saved tensors keeps instead
   output: number | null; // which output of the function it is; kept as an alias then, or it would keep its own graph alive
 }
 
@@ -35,6 +36,7 @@ export class FunctionCtx {
   get saved_tensors(): Tensor[] {
     if (this._saved === null) throw new Error(FREED);
     return this._saved.map((s) => {
+      if (s.packed !== null) return new Tensor(native.unpack_tensor(s.packed));
       if (s.tensor === null) return null as unknown as Tensor;
       const now = s.tensor._version;
       if (now !== s.version) {
@@ -127,12 +129,12 @@ export class Function {
     if (differentiable.length === 0) return single ? outputs[0] : outputs;
     const shapes = differentiable.map((t) => ({ shape: t.shape, dtype: t.dtype, device: t.device }));
     const isolate = (t: Tensor | null): Saved => {
-      if (t === null) return { tensor: null, version: 0, output: null };
+      if (t === null) return { tensor: null, version: 0, packed: null, output: null };
       const i = list.indexOf(t);
       const out = i >= 0 && !inputs.includes(t) ? differentiable.indexOf(outputs[i]) : -1;
-      return out < 0
-        ? { tensor: t, version: t._version, output: null }
-        : { tensor: new Tensor(native.alias(t._h)), version: t._version, output: out };
+      const packed = guard(() => native.pack_tensor(t._h, out < 0 ? null : out));
+      const kept = packed !== null ? null : out < 0 ? t : new Tensor(native.alias(t._h));
+      return { tensor: kept, version: t._version, packed, output: out < 0 ? null : out };
     };
     ctx._saved = ctx._to_save.map(isolate);
     ctx._to_save = [];

@@ -5,22 +5,50 @@
 // only while such a scope is pending, sets the flag before each continuation runs and takes it back after.
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { types } from 'node:util';
-import { native } from '../native';
+import { native, type Handle } from '../native';
 
-interface Mode {
+/** What a scope may change. Every field but the first two is compared before it is handed to the native layer. */
+export interface Mode {
   grad: boolean;
   inference: boolean;
+  saving: Saving;
+  anomaly: Anomaly;
 }
+/** What becomes of tensors that are saved for backward; see saved_tensors_hooks. */
+export interface Saving {
+  /** Takes a tensor and returns what gives it back. */
+  readonly pack: ((t: Handle) => () => Handle) | null;
+  /** Set while hooks are disabled: what whoever tries to use them is told. */
+  readonly disabled: string | null;
+}
+/** See detect_anomaly. */
+export interface Anomaly {
+  readonly enabled: boolean;
+  readonly check_nan: boolean;
+}
+let saving: Saving = { pack: null, disabled: null };
+let anomaly: Anomaly = { enabled: false, check_nan: true };
 const storage = new AsyncLocalStorage<Mode>();
 let pending = 0;
 
 const apply = (m: Mode): void => {
   native.set_grad_enabled(m.grad);
   native.set_inference_mode(m.inference);
+  if (m.saving !== saving) {
+    saving = m.saving;
+    native.set_pack_hook(saving.pack);
+  }
+  if (m.anomaly !== anomaly) {
+    anomaly = m.anomaly;
+    native.set_anomaly_mode(anomaly.enabled, anomaly.check_nan);
+  }
 };
-const current = (): Mode => ({
+/** The mode that holds now. */
+export const current = (): Mode => ({
   grad: native.is_grad_enabled(),
   inference: native.is_inference_mode_enabled(),
+  saving,
+  anomaly,
 });
 
 // Continuations may nest (a hook within a hook), hence a stack.
@@ -90,8 +118,13 @@ function scope(change: (m: Mode) => Mode): ModeScope {
   return { exit, [Symbol.dispose]: exit };
 }
 
+/** Runs `fn` in a changed mode, or opens a scope of it. `name` is what errors call it. */
+export function in_mode<T>(change: (m: Mode) => Mode, name: string, fn?: () => T): T | ModeScope {
+  return fn ? run(change, fn, name) : scope(change);
+}
+
 function mode(change: (m: Mode) => Mode, name: string): { (): ModeScope; <T>(fn: () => T): T } {
-  return <T>(fn?: () => T) => (fn ? run(change, fn, name) : scope(change));
+  return <T>(fn?: () => T) => in_mode(change, name, fn) as T & ModeScope;
 }
 
 /**
@@ -108,7 +141,7 @@ export function inference_mode<T>(fn: () => T): T;
 export function inference_mode<T>(mode: boolean, fn: () => T): T;
 export function inference_mode<T>(a?: boolean | (() => T), b?: () => T): T | ModeScope {
   const on = typeof a === 'boolean' ? a : true;
-  const change = (m: Mode): Mode => ({ grad: on ? false : m.grad, inference: on });
+  const change = (m: Mode): Mode => ({ ...m, grad: on ? false : m.grad, inference: on });
   const fn = typeof a === 'function' ? a : b;
   return fn ? run(change, fn, 'inference_mode') : scope(change);
 }

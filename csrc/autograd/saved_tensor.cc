@@ -1,0 +1,216 @@
+#include "saved_tensor.h"
+
+#include <algorithm>
+
+#include "differentiable.h"
+
+namespace sconce {
+
+const char* const kFreedText =
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+    "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+    "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or "
+    "if "
+    "you need to access saved tensors after calling backward.";
+
+static Tensor whole_alias(const Tensor& t) { return alias_of(t, t.sizes(), t.strides(), t.storage_offset()); }
+
+// ---- packed tensors ----
+namespace {
+struct Pending {
+  const DifferentiableBuilder* builder;
+  Ref<PackedTensor> tensor;
+};
+std::vector<Pending>& pending() {
+  static thread_local std::vector<Pending> list;
+  return list;
+}
+
+// The same tensor saved by several formulas of one node is packed once.
+Ref<PackedTensor> known(const DifferentiableBuilder* builder, const Tensor& t) {
+  for (const Pending& p : pending())
+    if (p.builder == builder && p.tensor->is_of(t)) return p.tensor;
+  if (const auto* kept = builder ? builder->packed() : nullptr)
+    for (const auto& p : *kept)
+      if (p->is_of(t)) return p;
+  return {};
+}
+
+Ref<PackedTensor> packed_later(const Tensor& t, bool is_output, uint16_t output_nr) {
+  const ThreadState& state = thread_state();
+  if (Ref<PackedTensor> p = known(state.builder, t)) return p;
+  Ref<PackedTensor> p = make_ref<PackedTensor>(t, is_output, output_nr);
+  if (state.builder)
+    pending().push_back({state.builder, p});
+  else
+    p->pack(*state.pack_hook);
+  return p;
+}
+}  // namespace
+
+void pack_pending(const DifferentiableBuilder* builder, std::vector<Ref<PackedTensor>>& kept) {
+  auto& list = pending();
+  std::vector<Ref<PackedTensor>> mine;
+  for (const Pending& p : list)
+    if (p.builder == builder) mine.push_back(p.tensor);
+  forget_pending(builder);  // before the hooks: they run operators of their own, and may throw
+  for (const auto& p : mine) {
+    if (thread_state().pack_hook) p->pack(*thread_state().pack_hook);
+    kept.push_back(p);
+  }
+}
+
+void forget_pending(const DifferentiableBuilder* builder) {
+  auto& list = pending();
+  list.erase(std::remove_if(list.begin(), list.end(), [&](const Pending& p) { return p.builder == builder; }),
+             list.end());
+}
+
+OperatorSuspended::OperatorSuspended()
+    : builder_(thread_state().builder), in_place_(thread_state().in_place) {
+  thread_state().builder = nullptr;
+  thread_state().in_place = nullptr;
+}
+OperatorSuspended::~OperatorSuspended() {
+  thread_state().builder = builder_;
+  thread_state().in_place = in_place_;
+}
+
+PackedTensor::PackedTensor(const Tensor& t, bool is_output, uint16_t output_nr)
+    : original_(t),
+      identity_(t.impl()),
+      output_nr_(output_nr),
+      is_output_(is_output),
+      is_leaf_(!is_output && t.is_leaf()),
+      requires_grad_(!is_output && t.requires_grad()) {
+  if (!requires_grad_) return;
+  const Edge e = gradient_edge(t);
+  grad_fn_ = e.node;
+  output_nr_ = e.input_nr;
+}
+
+void PackedTensor::pack(const PackHook& hook) {
+  Tensor t = std::move(original_);
+  const ThreadState& state = thread_state();
+  if (is_output_) {
+    t = whole_alias(t);  // the output will own the node that owns this: without history there is no cycle
+  } else if (state.in_place && t.is_same(state.in_place->self)) {
+    // It is about to be overwritten; who knows what the hook keeps of it.
+    Tensor copy = empty_like(t);
+    copy_into(copy, t);
+    if (requires_grad_) set_history(copy, grad_fn_, output_nr_);
+    t = std::move(copy);
+  }
+  const uint32_t before = t.version();
+  NoGradGuard no_grad;
+  const OperatorSuspended suspended;
+  unpack_ = hook(t);
+  SC_CHECK(t.version() == before,
+           "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook "
+           "cannot be modified by in-place operations as this can lead to unexpected side-effects. Please "
+           "open an issue if you need to perform in-place operations on the input to a pack hook.");
+}
+
+Tensor PackedTensor::unpack() {
+  if (unpacked_) return unpacked_;
+  SC_CHECK(unpack_, kFreedText);
+  Tensor t = unpack_();
+  // The hook gave the values back; the place in the graph is the one that the original had.
+  Ref<Node> fn = is_output_ ? Ref<Node>(thread_state().running_node) : grad_fn_;
+  if (fn || t.requires_grad()) {
+    t = whole_alias(t);
+    if (fn && is_leaf_)
+      become_leaf_of(t, fn);
+    else if (fn)
+      set_history(t, fn, output_nr_);
+  }
+  if (thread_state().running_node) unpacked_ = t;
+  return t;
+}
+
+// ---- saved tensors ----
+SavedTensor saved(const Tensor& t) {
+  SavedTensor s;
+  ThreadState& state = thread_state();
+  if (!t || !state.grad_enabled) return s;
+  ++state.saved_count;
+  const bool is_output = state.builder && state.builder->is_output(t.impl());
+  SC_CHECK(
+      !t.impl()->is_inference || state.inference_mode || is_output,
+      "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
+      "mode in computation tracked by autograd. To work around this, you can make a clone to get a normal "
+      "tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.");
+  if (is_output) s.output_nr_ = static_cast<uint16_t>(state.builder->output_number(t.impl()));
+  if (__builtin_expect(state.pack_hook != nullptr, 0)) {
+    s.packed_ = packed_later(t, is_output, s.output_nr_);
+    return s;
+  }
+  s.version_ = t.version();
+  if (is_output) {
+    // The result will own the node that owns this: keep an alias without history, given its history back when
+    // read.
+    s.is_output_ = true;
+    s.impl_ = whole_alias(t).ref();
+    if (state.in_place) state.in_place->kept_outputs.push_back(s.impl_);
+    return s;
+  }
+  if (state.in_place && t.is_same(state.in_place->self)) {
+    // `self` is about to be overwritten: keep its old identity; in_place() gives the alias its own bytes if
+    // it is kept.
+    Tensor old = whole_alias(t);
+    if (t.requires_grad()) {
+      const Edge e = gradient_edge(t);
+      set_history(old, e.node, e.input_nr);
+    }
+    s.impl_ = old.ref();
+    state.in_place->kept.push_back(s.impl_);
+    return s;
+  }
+  s.impl_ = t.ref();
+  return s;
+}
+
+std::vector<SavedTensor> saved(const TensorList& ts) {
+  std::vector<SavedTensor> out;
+  out.reserve(ts.size());
+  for (const Tensor& t : ts) out.push_back(saved(t));
+  return out;
+}
+
+static std::string stem(const std::string& name) { return name.substr(0, name.find("Backward")); }
+
+Tensor SavedTensor::operator()() const {
+  if (packed_) return packed_->unpack();
+  if (!impl_) return {};
+  const uint32_t now = impl_->version ? impl_->version->value : 0;
+  if (now != version_) {
+    Tensor t(impl_);
+    Node* producer = is_output_ ? thread_state().running_node : nullptr;
+    Ref<Node> fn;
+    uint32_t nr = output_nr_;
+    if (!producer && impl_->autograd && impl_->autograd->grad_fn) {
+      fn = impl_->autograd->grad_fn;
+      producer = fn.get();
+      nr = impl_->autograd->output_nr;
+    }
+    std::string text =
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        "[torch.";
+    if (!t.device().is_cpu()) text += "cuda.";
+    text += str(scalar_type_name(t.dtype()), "Tensor ", t.sizes(), "]");
+    if (producer) text += str(", which is output ", nr, " of ", stem(producer->name()), ",");
+    text += str(" is at version ", now, "; expected version ", version_,
+                " instead. Hint: enable anomaly detection to find the operation that failed to compute its "
+                "gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False).");
+    throw_error(ErrorKind::kRuntime, text);
+  }
+  Tensor t(impl_);
+  if (is_output_ && thread_state().running_node) {
+    Tensor again = whole_alias(t);
+    set_history(again, Ref<Node>(thread_state().running_node), output_nr_);
+    return again;
+  }
+  return t;
+}
+
+}  // namespace sconce
