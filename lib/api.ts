@@ -28,6 +28,8 @@ export type { DType } from './dtype';
 export type { DeviceLike, MemoryFormat, NestedArray, Scalar, TensorData } from './types';
 export * as autograd from './autograd';
 export * as cuda from './cuda';
+export * as func from './func';
+export { vmap } from './func';
 export * as nn from './nn';
 export * as optim from './optim';
 export * as utils from './utils';

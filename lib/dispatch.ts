@@ -3,12 +3,14 @@
 // The generated functions (lib/generated) take the short way for plain tensor arguments and come here for the rest.
 import { dtypeCode, isDType } from './dtype';
 import { rethrow } from './errors';
+import { interception } from './interception';
 import { native, type GeneratorHandle, type Handle, type NativeFunction } from './native';
 import { parseSignature, type Param, type Signature } from './signature';
 import { Tensor } from './tensor';
 import type { DeviceLike } from './types';
 
-interface Overload extends Signature {
+/** One signature of an operator, bound to its native function. */
+export interface Overload extends Signature {
   fn: NativeFunction;
   positional: number; // how many parameters may be given by position
 }
@@ -154,7 +156,7 @@ function match(o: Overload, given: unknown[], kwargs: Record<string, unknown> | 
         why: `${o.name}(): argument '${p.name}' (position ${i + 1}) must be ${p.type}, not ${describe(v)}`,
       };
     }
-    out[i] = lower(v, p);
+    out[i] = v;
   }
   let requiresGrad = false;
   if (kwargs && o.factory && kwargs.requires_grad !== undefined) {
@@ -217,10 +219,13 @@ export function unknownKey(where: string, key: string, valid: string[]): string 
   return `${where}() got an unexpected keyword argument '${key}'${hint}`;
 }
 
-function run(o: Overload, args: unknown[]): unknown {
+/** Calls an overload with its arguments in the order of its parameters. */
+export function run(o: Overload, args: unknown[]): unknown {
+  const lowered: unknown[] = new Array(args.length);
+  for (let i = 0; i < args.length; ++i) lowered[i] = lower(args[i], o.params[i]);
   let r: unknown;
   try {
-    r = o.fn(...args);
+    r = o.fn(...lowered);
   } catch (e) {
     rethrow(e);
   }
@@ -253,7 +258,7 @@ export function callOp(op: Op, given: unknown[]): unknown {
   for (const o of op.overloads) {
     const m = match(o, args, kwargs);
     if ('args' in m) {
-      const result = run(o, m.args);
+      const result = interception.vmaps === 0 ? run(o, m.args) : interception.hooks.call(op, o, m.args);
       return m.requiresGrad ? requireGrad(result as Tensor) : result;
     }
     // The overload that got furthest explains best; an unknown keyword explains it outright.

@@ -2,7 +2,8 @@
 //
 // Numbers, slices, '...' and null make views, one after the other; index tensors and masks are left for one native call.
 import { dtypeCode } from './dtype';
-import { rethrow } from './errors';
+import { guard, rethrow } from './errors';
+import { interception } from './interception';
 import { native, type Handle, type NativeFunction } from './native';
 import { isSlice, type Slice } from './slice';
 import { Tensor } from './tensor';
@@ -22,9 +23,11 @@ function op(key: string, inPlace = false): NativeFunction {
   }
   return fn;
 }
-const call = (key: string, ...args: unknown[]): Tensor => {
+/** An operator on `self`; `rest` as lib/ has it under `vmap`, as the native layer takes it otherwise. */
+const call = (key: string, self: Tensor, ...rest: unknown[]): Tensor => {
+  if (interception.vmaps > 0) return interception.hooks.call_key(key, false, [self, ...rest]) as Tensor;
   try {
-    return new Tensor(op(key)(...args) as Handle);
+    return new Tensor(op(key)(self._h, ...rest) as Handle);
   } catch (e) {
     return rethrow(e);
   }
@@ -101,7 +104,7 @@ function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
     if (i < -size || i >= size) {
       throw new RangeError(`index ${i} is out of bounds for dimension ${from} with size ${size}`);
     }
-    view = call('select.int', view._h, dim, i);
+    view = call('select.int', view, dim, i);
     ++from;
   };
   for (const i of entries) {
@@ -123,11 +126,15 @@ function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
       const step = i.step ?? 1;
       if (step === 0) throw new Error('slice step cannot be zero');
       if (step < 0) throw new Error('step must be greater than zero');
-      view = call('_slice', view._h, dim, i.start, i.stop, step);
+      view = call('_slice', view, dim, i.start, i.stop, step);
       ++dim;
       ++from;
     } else if (i instanceof Tensor) {
-      if (i.dim() === 0 && isMask(i)) added(Boolean(i.item()));
+      // Samples may index differently: there it stays an index tensor.
+      if (i._h === undefined) {
+        from += consumed(i);
+        keep(i);
+      } else if (i.dim() === 0 && isMask(i)) added(Boolean(i.item()));
       else if (i.dim() === 0 && !i.is_floating_point()) at(Number(i.item()));
       else {
         from += consumed(i);
@@ -144,21 +151,25 @@ function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
   return { view, tensors };
 }
 
-const handles = (tensors: (Tensor | null)[]): (Handle | null)[] => tensors.map((t) => t?._h ?? null);
+/** Index tensors as `call` takes them. */
+const listed = (tensors: (Tensor | null)[]): unknown[] =>
+  interception.vmaps > 0 ? tensors : tensors.map((t) => t?._h ?? null);
 
 /** `self[indices]`. */
 export function index(self: Tensor, indices: Index | readonly Index[]): Tensor {
   const { view, tensors } = resolve(self, indices);
-  if (tensors.length > 0) return call('_index', view._h, handles(tensors));
-  return view === self ? call('_alias', self._h) : view;
+  if (tensors.length > 0) return call('_index', view, listed(tensors));
+  return view === self ? call('_alias', self) : view;
 }
 
 type Values = Tensor | number | bigint | boolean;
 
 /** A value as index_put takes it. A place that is a mere view takes any dtype, as `copy_` does. */
 function source(view: Tensor, tensors: (Tensor | null)[], values: Values): Tensor {
-  if (!(values instanceof Tensor))
-    return call('full', [], values, dtypeCode(view.dtype), native.device(view._h));
+  if (!(values instanceof Tensor)) {
+    const scalar = guard(() => op('full')([], values, dtypeCode(view.dtype), view.device.toString()));
+    return new Tensor(scalar as Handle);
+  }
   if (tensors.length > 0 || values.dtype === view.dtype) return values;
   return values.to(view.dtype);
 }
@@ -180,8 +191,12 @@ export function index_put_(
   const { view, tensors } = resolve(self, indices);
   let v = source(view, tensors, values);
   if (tensors.length === 0) v = trimmed(v, view.dim());
+  if (interception.vmaps > 0) {
+    interception.hooks.call_key('index_put', true, [view, tensors, v, accumulate]);
+    return;
+  }
   try {
-    op('index_put', true)(view._h, handles(tensors), v._h, accumulate);
+    op('index_put', true)(view._h, listed(tensors), v._h, accumulate);
   } catch (e) {
     rethrow(e);
   }
@@ -197,7 +212,8 @@ export function index_put(
   const entries = (Array.isArray(indices) ? indices : [indices]) as readonly Index[];
   if (entries.every((i) => i instanceof Tensor)) {
     const tensors = entries as Tensor[];
-    return call('index_put', self._h, handles(tensors), source(self, tensors, values)._h, accumulate);
+    const v = source(self, tensors, values);
+    return call('index_put', self, listed(tensors), interception.vmaps > 0 ? v : v._h, accumulate);
   }
   const copy = self.clone();
   index_put_(copy, indices, values, accumulate);

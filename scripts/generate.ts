@@ -11,6 +11,7 @@ const IN_PLACE = 4;
 const NN = 16;
 const WRITES_SELF = 64;
 const INTERNAL = 128;
+const RANDOM = 256;
 
 interface Row {
   key: string;
@@ -233,9 +234,15 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
     const args = form === 'function' ? names : [self, ...names.slice(0, -1)];
     const checked = form === 'function' ? names : names.slice(0, -1);
     const count = checked.length;
-    const condition = [`arguments.length === ${count}`, ...checked.map((a) => `${a} instanceof Tensor`)].join(
-      ' && ',
-    );
+    // A batched tensor (lib/func) has no handle, and what draws random numbers asks the running `vmap` how.
+    const native_args = args.map((a) => `${a}._h !== undefined`);
+    const guard = rows.some((r) => r.flags & RANDOM) ? ['interception.vmaps === 0'] : [];
+    const condition = [
+      `arguments.length === ${count}`,
+      ...checked.map((a) => `${a} instanceof Tensor`),
+      ...native_args,
+      ...guard,
+    ].join(' && ');
     const finish = (call: string): string =>
       mutates ? `${call};\n    return this;` : `return new Tensor(${call} as Handle);`;
     consts.push(`let n_${id}: NativeFunction | undefined;`);
@@ -244,7 +251,7 @@ function emit(g: Group, rows: Group['rows'], form: 'function' | 'method' | 'in-p
       const last = checked[count - 1];
       consts.push(`let s_${id}: NativeFunction | undefined;`);
       const selfCheck = form === 'function' ? ` && ${args[0]} instanceof Tensor` : '';
-      body += `  if (arguments.length === ${count} && typeof ${last} === 'number'${selfCheck}) {\n    try {\n      ${finish(`(s_${id} ??= ${q.scalarFn})(${args[0]}._h, ${last})`)}\n    } catch (e) {\n      rethrow(e);\n    }\n  }\n`;
+      body += `  if (arguments.length === ${count} && typeof ${last} === 'number'${selfCheck} && ${args[0]}._h !== undefined) {\n    try {\n      ${finish(`(s_${id} ??= ${q.scalarFn})(${args[0]}._h, ${last})`)}\n    } catch (e) {\n      rethrow(e);\n    }\n  }\n`;
     }
     const params = checked.map((c) => `${c}?: any`).join(', ');
     if (form === 'function') {
@@ -308,6 +315,7 @@ writeFileSync(
 // prettier-ignore
 import { bindOp, callOp, type Op } from '../dispatch';
 import { rethrow } from '../errors';
+import { interception } from '../interception';
 import { native, type Handle, type NativeFunction } from '../native';
 import { Tensor } from '../tensor';
 ${types}

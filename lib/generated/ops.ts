@@ -3,6 +3,7 @@
 // prettier-ignore
 import { bindOp, callOp, type Op } from '../dispatch';
 import { rethrow } from '../errors';
+import { interception } from '../interception';
 import { native, type Handle, type NativeFunction } from '../native';
 import { Tensor } from '../tensor';
 import type { DeviceLike, GeneratorLike, MemoryFormat, Scalar } from '../types';
@@ -3244,7 +3245,7 @@ let n_f_zeros_like: NativeFunction | undefined;
  */
 export function _alias(self: Tensor): Tensor;
 export function _alias(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f__alias ??= native.op('_alias')!)(a._h) as Handle);
     } catch (e) {
@@ -3311,7 +3312,7 @@ export function _slice(self: Tensor, dim: number, options: { start?: number | nu
 export function _slice(self: Tensor, dim: number, start: number | null, options: { end?: number | null; step?: number }): Tensor;
 export function _slice(self: Tensor, dim: number, start: number | null, end: number | null, options: { step?: number }): Tensor;
 export function _slice(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f__slice ??= native.op('_slice')!)(a._h) as Handle);
     } catch (e) {
@@ -3335,7 +3336,7 @@ export function _slice(a?: any): any {
  */
 export function abs(self: Tensor): Tensor;
 export function abs(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_abs ??= native.op('abs')!)(a._h) as Handle);
     } catch (e) {
@@ -3355,7 +3356,7 @@ export function abs(a?: any): any {
  */
 export function absolute(self: Tensor): Tensor;
 export function absolute(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_absolute ??= native.op('absolute')!)(a._h) as Handle);
     } catch (e) {
@@ -3379,7 +3380,7 @@ export function absolute(a?: any): any {
  */
 export function acos(self: Tensor): Tensor;
 export function acos(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_acos ??= native.op('acos')!)(a._h) as Handle);
     } catch (e) {
@@ -3403,7 +3404,7 @@ export function acos(a?: any): any {
  */
 export function acosh(self: Tensor): Tensor;
 export function acosh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_acosh ??= native.op('acosh')!)(a._h) as Handle);
     } catch (e) {
@@ -3465,14 +3466,14 @@ export function add(self: Tensor, other: Scalar, alpha?: Scalar): Tensor;
 export function add(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
 export function add(self: Scalar, other: Tensor): Tensor;
 export function add(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_add ??= native.op('add.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_add ??= native.op('add.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -3496,7 +3497,7 @@ export function add(a?: any, b?: any): any {
  */
 export function addbmm(self: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 export function addbmm(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_addbmm ??= native.op('addbmm')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -3520,7 +3521,7 @@ export function addbmm(a?: any, b?: any, c?: any): any {
  */
 export function addcdiv(self: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
 export function addcdiv(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_addcdiv ??= native.op('addcdiv')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -3544,7 +3545,7 @@ export function addcdiv(a?: any, b?: any, c?: any): any {
  */
 export function addcmul(self: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
 export function addcmul(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_addcmul ??= native.op('addcmul')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -3568,7 +3569,7 @@ export function addcmul(a?: any, b?: any, c?: any): any {
  */
 export function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 export function addmm(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_addmm ??= native.op('addmm')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -3590,7 +3591,7 @@ export function addmm(a?: any, b?: any, c?: any): any {
  */
 export function addmv(self: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 export function addmv(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_addmv ??= native.op('addmv')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -3612,7 +3613,7 @@ export function addmv(a?: any, b?: any, c?: any): any {
  */
 export function addr(self: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 export function addr(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_addr ??= native.op('addr')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -3634,7 +3635,7 @@ export function addr(a?: any, b?: any, c?: any): any {
  */
 export function adjoint(self: Tensor): Tensor;
 export function adjoint(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_adjoint ??= native.op('adjoint')!)(a._h) as Handle);
     } catch (e) {
@@ -3664,7 +3665,7 @@ export function all(self: Tensor, dim?: number[] | null, keepdim?: boolean): Ten
 export function all(self: Tensor, options?: { dim?: number[] | null; keepdim?: boolean }): Tensor;
 export function all(self: Tensor, dim: number[] | null, options: { keepdim?: boolean }): Tensor;
 export function all(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_all ??= native.op('all')!)(a._h) as Handle);
     } catch (e) {
@@ -3710,7 +3711,7 @@ export function amax(self: Tensor, dim?: number[] | number, keepdim?: boolean): 
 export function amax(self: Tensor, options?: { dim?: number[] | number; keepdim?: boolean }): Tensor;
 export function amax(self: Tensor, dim: number[] | number, options: { keepdim?: boolean }): Tensor;
 export function amax(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_amax ??= native.op('amax')!)(a._h) as Handle);
     } catch (e) {
@@ -3736,7 +3737,7 @@ export function amin(self: Tensor, dim?: number[] | number, keepdim?: boolean): 
 export function amin(self: Tensor, options?: { dim?: number[] | number; keepdim?: boolean }): Tensor;
 export function amin(self: Tensor, dim: number[] | number, options: { keepdim?: boolean }): Tensor;
 export function amin(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_amin ??= native.op('amin')!)(a._h) as Handle);
     } catch (e) {
@@ -3782,7 +3783,7 @@ export function any(self: Tensor, dim?: number[] | null, keepdim?: boolean): Ten
 export function any(self: Tensor, options?: { dim?: number[] | null; keepdim?: boolean }): Tensor;
 export function any(self: Tensor, dim: number[] | null, options: { keepdim?: boolean }): Tensor;
 export function any(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_any ??= native.op('any')!)(a._h) as Handle);
     } catch (e) {
@@ -3822,7 +3823,7 @@ export function arange(...args: any[]): any {
  */
 export function arccos(self: Tensor): Tensor;
 export function arccos(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_arccos ??= native.op('arccos')!)(a._h) as Handle);
     } catch (e) {
@@ -3842,7 +3843,7 @@ export function arccos(a?: any): any {
  */
 export function arccosh(self: Tensor): Tensor;
 export function arccosh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_arccosh ??= native.op('arccosh')!)(a._h) as Handle);
     } catch (e) {
@@ -3862,7 +3863,7 @@ export function arccosh(a?: any): any {
  */
 export function arcsin(self: Tensor): Tensor;
 export function arcsin(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_arcsin ??= native.op('arcsin')!)(a._h) as Handle);
     } catch (e) {
@@ -3882,7 +3883,7 @@ export function arcsin(a?: any): any {
  */
 export function arcsinh(self: Tensor): Tensor;
 export function arcsinh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_arcsinh ??= native.op('arcsinh')!)(a._h) as Handle);
     } catch (e) {
@@ -3902,7 +3903,7 @@ export function arcsinh(a?: any): any {
  */
 export function arctan(self: Tensor): Tensor;
 export function arctan(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_arctan ??= native.op('arctan')!)(a._h) as Handle);
     } catch (e) {
@@ -3922,7 +3923,7 @@ export function arctan(a?: any): any {
  */
 export function arctan2(self: Tensor, other: Tensor): Tensor;
 export function arctan2(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_arctan2 ??= native.op('arctan2')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -3942,7 +3943,7 @@ export function arctan2(a?: any, b?: any): any {
  */
 export function arctanh(self: Tensor): Tensor;
 export function arctanh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_arctanh ??= native.op('arctanh')!)(a._h) as Handle);
     } catch (e) {
@@ -3969,7 +3970,7 @@ export function argmax(self: Tensor, dim?: number | null, keepdim?: boolean): Te
 export function argmax(self: Tensor, options?: { dim?: number | null; keepdim?: boolean }): Tensor;
 export function argmax(self: Tensor, dim: number | null, options: { keepdim?: boolean }): Tensor;
 export function argmax(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_argmax ??= native.op('argmax')!)(a._h) as Handle);
     } catch (e) {
@@ -3995,7 +3996,7 @@ export function argmin(self: Tensor, dim?: number | null, keepdim?: boolean): Te
 export function argmin(self: Tensor, options?: { dim?: number | null; keepdim?: boolean }): Tensor;
 export function argmin(self: Tensor, dim: number | null, options: { keepdim?: boolean }): Tensor;
 export function argmin(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_argmin ??= native.op('argmin')!)(a._h) as Handle);
     } catch (e) {
@@ -4020,7 +4021,7 @@ export function argsort(self: Tensor, options?: { dim?: number; descending?: boo
 export function argsort(self: Tensor, dim: number, options: { descending?: boolean }): Tensor;
 export function argsort(self: Tensor, options?: { stable?: boolean; dim?: number; descending?: boolean }): Tensor;
 export function argsort(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_argsort ??= native.op('argsort')!)(a._h) as Handle);
     } catch (e) {
@@ -4042,7 +4043,7 @@ export function argsort(a?: any): any {
  */
 export function argwhere(self: Tensor): Tensor;
 export function argwhere(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_argwhere ??= native.op('argwhere')!)(a._h) as Handle);
     } catch (e) {
@@ -4083,7 +4084,7 @@ export function as_strided(...args: any[]): any {
  */
 export function asin(self: Tensor): Tensor;
 export function asin(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_asin ??= native.op('asin')!)(a._h) as Handle);
     } catch (e) {
@@ -4107,7 +4108,7 @@ export function asin(a?: any): any {
  */
 export function asinh(self: Tensor): Tensor;
 export function asinh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_asinh ??= native.op('asinh')!)(a._h) as Handle);
     } catch (e) {
@@ -4131,7 +4132,7 @@ export function asinh(a?: any): any {
  */
 export function atan(self: Tensor): Tensor;
 export function atan(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_atan ??= native.op('atan')!)(a._h) as Handle);
     } catch (e) {
@@ -4155,7 +4156,7 @@ export function atan(a?: any): any {
  */
 export function atan2(self: Tensor, other: Tensor): Tensor;
 export function atan2(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_atan2 ??= native.op('atan2')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -4179,7 +4180,7 @@ export function atan2(a?: any, b?: any): any {
  */
 export function atanh(self: Tensor): Tensor;
 export function atanh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_atanh ??= native.op('atanh')!)(a._h) as Handle);
     } catch (e) {
@@ -4201,7 +4202,7 @@ export function atanh(a?: any): any {
  */
 export function atleast_1d(self: Tensor): Tensor;
 export function atleast_1d(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_atleast_1d ??= native.op('atleast_1d')!)(a._h) as Handle);
     } catch (e) {
@@ -4223,7 +4224,7 @@ export function atleast_1d(a?: any): any {
  */
 export function atleast_2d(self: Tensor): Tensor;
 export function atleast_2d(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_atleast_2d ??= native.op('atleast_2d')!)(a._h) as Handle);
     } catch (e) {
@@ -4245,7 +4246,7 @@ export function atleast_2d(a?: any): any {
  */
 export function atleast_3d(self: Tensor): Tensor;
 export function atleast_3d(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_atleast_3d ??= native.op('atleast_3d')!)(a._h) as Handle);
     } catch (e) {
@@ -4313,7 +4314,7 @@ export function avg_pool2d(...args: any[]): any {
  */
 export function baddbmm(self: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 export function baddbmm(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_baddbmm ??= native.op('baddbmm')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -4347,7 +4348,7 @@ export function batch_norm(input: Tensor, running_mean: Tensor | null, running_v
 export function batch_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null, bias: Tensor | null, training: boolean, options: { momentum?: number; eps?: number }): Tensor;
 export function batch_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null, bias: Tensor | null, training: boolean, momentum: number, options: { eps?: number }): Tensor;
 export function batch_norm(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_batch_norm ??= native.op('batch_norm')!)(a._h) as Handle);
     } catch (e) {
@@ -4370,7 +4371,7 @@ export function batch_norm(a?: any): any {
 export function bernoulli(self: Tensor, options?: { generator?: GeneratorLike | null }): Tensor;
 export function bernoulli(self: Tensor, p: number, options?: { generator?: GeneratorLike | null }): Tensor;
 export function bernoulli(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined && interception.vmaps === 0) {
     try {
       return new Tensor((n_f_bernoulli ??= native.op('bernoulli')!)(a._h) as Handle);
     } catch (e) {
@@ -4398,7 +4399,7 @@ export function binary_cross_entropy(input: Tensor, target: Tensor, weight: Tens
 export function binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | null, size_average: boolean | null, options: { reduce?: boolean | null; reduction?: string }): Tensor;
 export function binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | null, size_average: boolean | null, reduce: boolean | null, options: { reduction?: string }): Tensor;
 export function binary_cross_entropy(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_binary_cross_entropy ??= native.op('binary_cross_entropy')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -4427,7 +4428,7 @@ export function binary_cross_entropy_with_logits(input: Tensor, target: Tensor, 
 export function binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | null, size_average: boolean | null, reduce: boolean | null, options: { reduction?: string; pos_weight?: Tensor | null }): Tensor;
 export function binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | null, size_average: boolean | null, reduce: boolean | null, reduction: string, options: { pos_weight?: Tensor | null }): Tensor;
 export function binary_cross_entropy_with_logits(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_binary_cross_entropy_with_logits ??= native.op('binary_cross_entropy_with_logits')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -4453,14 +4454,14 @@ export function bitwise_and(self: Tensor, other: Tensor): Tensor;
 export function bitwise_and(self: Tensor, other: Scalar): Tensor;
 export function bitwise_and(self: Scalar, other: Tensor): Tensor;
 export function bitwise_and(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_bitwise_and ??= native.op('bitwise_and.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_bitwise_and ??= native.op('bitwise_and.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -4486,14 +4487,14 @@ export function bitwise_left_shift(self: Tensor, other: Tensor): Tensor;
 export function bitwise_left_shift(self: Scalar, other: Tensor): Tensor;
 export function bitwise_left_shift(self: Tensor, other: Scalar): Tensor;
 export function bitwise_left_shift(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_bitwise_left_shift ??= native.op('bitwise_left_shift.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_bitwise_left_shift ??= native.op('bitwise_left_shift.Tensor_Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -4515,7 +4516,7 @@ export function bitwise_left_shift(a?: any, b?: any): any {
  */
 export function bitwise_not(self: Tensor): Tensor;
 export function bitwise_not(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_bitwise_not ??= native.op('bitwise_not')!)(a._h) as Handle);
     } catch (e) {
@@ -4541,14 +4542,14 @@ export function bitwise_or(self: Tensor, other: Tensor): Tensor;
 export function bitwise_or(self: Tensor, other: Scalar): Tensor;
 export function bitwise_or(self: Scalar, other: Tensor): Tensor;
 export function bitwise_or(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_bitwise_or ??= native.op('bitwise_or.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_bitwise_or ??= native.op('bitwise_or.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -4574,14 +4575,14 @@ export function bitwise_right_shift(self: Tensor, other: Tensor): Tensor;
 export function bitwise_right_shift(self: Scalar, other: Tensor): Tensor;
 export function bitwise_right_shift(self: Tensor, other: Scalar): Tensor;
 export function bitwise_right_shift(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_bitwise_right_shift ??= native.op('bitwise_right_shift.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_bitwise_right_shift ??= native.op('bitwise_right_shift.Tensor_Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -4607,14 +4608,14 @@ export function bitwise_xor(self: Tensor, other: Tensor): Tensor;
 export function bitwise_xor(self: Tensor, other: Scalar): Tensor;
 export function bitwise_xor(self: Scalar, other: Tensor): Tensor;
 export function bitwise_xor(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_bitwise_xor ??= native.op('bitwise_xor.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_bitwise_xor ??= native.op('bitwise_xor.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -4653,7 +4654,7 @@ export function block_diag(...args: any[]): any {
  */
 export function bmm(self: Tensor, mat2: Tensor): Tensor;
 export function bmm(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_bmm ??= native.op('bmm')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -4745,7 +4746,7 @@ export function cat(...args: any[]): any {
  */
 export function ceil(self: Tensor): Tensor;
 export function ceil(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_ceil ??= native.op('ceil')!)(a._h) as Handle);
     } catch (e) {
@@ -4771,7 +4772,7 @@ export function celu(self: Tensor, alpha?: Scalar, inplace?: boolean): Tensor;
 export function celu(self: Tensor, options?: { alpha?: Scalar; inplace?: boolean }): Tensor;
 export function celu(self: Tensor, alpha: Scalar, options: { inplace?: boolean }): Tensor;
 export function celu(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_celu ??= native.op('celu')!)(a._h) as Handle);
     } catch (e) {
@@ -4817,7 +4818,7 @@ export function clamp(self: Tensor, min?: Tensor | null, max?: Tensor | null): T
 export function clamp(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
 export function clamp(self: Tensor, min: Tensor | null, options: { max?: Tensor | null }): Tensor;
 export function clamp(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_clamp ??= native.op('clamp')!)(a._h) as Handle);
     } catch (e) {
@@ -4842,14 +4843,14 @@ export function clamp(a?: any): any {
 export function clamp_max(self: Tensor, max: Tensor): Tensor;
 export function clamp_max(self: Tensor, max: Scalar): Tensor;
 export function clamp_max(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_clamp_max ??= native.op('clamp_max.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_clamp_max ??= native.op('clamp_max')!)(a._h, b) as Handle);
     } catch (e) {
@@ -4874,14 +4875,14 @@ export function clamp_max(a?: any, b?: any): any {
 export function clamp_min(self: Tensor, min: Tensor): Tensor;
 export function clamp_min(self: Tensor, min: Scalar): Tensor;
 export function clamp_min(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_clamp_min ??= native.op('clamp_min.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_clamp_min ??= native.op('clamp_min')!)(a._h, b) as Handle);
     } catch (e) {
@@ -4906,7 +4907,7 @@ export function clip(self: Tensor, min?: Tensor | null, max?: Tensor | null): Te
 export function clip(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
 export function clip(self: Tensor, min: Tensor | null, options: { max?: Tensor | null }): Tensor;
 export function clip(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_clip ??= native.op('clip')!)(a._h) as Handle);
     } catch (e) {
@@ -4928,7 +4929,7 @@ export function clip(a?: any): any {
  */
 export function clone(self: Tensor, options?: { memory_format?: MemoryFormat | null }): Tensor;
 export function clone(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_clone ??= native.op('clone')!)(a._h) as Handle);
     } catch (e) {
@@ -5011,7 +5012,7 @@ export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, strid
 export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[] | number, padding: number[] | number, options: { dilation?: number[] | number; groups?: number }): Tensor;
 export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[] | number, padding: number[] | number, dilation: number[] | number, options: { groups?: number }): Tensor;
 export function conv1d(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_conv1d ??= native.op('conv1d.padding')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -5048,7 +5049,7 @@ export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, strid
 export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[] | number, padding: number[] | number, options: { dilation?: number[] | number; groups?: number }): Tensor;
 export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[] | number, padding: number[] | number, dilation: number[] | number, options: { groups?: number }): Tensor;
 export function conv2d(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_conv2d ??= native.op('conv2d.padding')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -5078,7 +5079,7 @@ export function conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | n
 export function conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[] | number, padding: number[] | number, output_padding: number[] | number, options: { groups?: number; dilation?: number[] | number }): Tensor;
 export function conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[] | number, padding: number[] | number, output_padding: number[] | number, groups: number, options: { dilation?: number[] | number }): Tensor;
 export function conv_transpose1d(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_conv_transpose1d ??= native.op('conv_transpose1d')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -5109,7 +5110,7 @@ export function conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | n
 export function conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[] | number, padding: number[] | number, output_padding: number[] | number, options: { groups?: number; dilation?: number[] | number }): Tensor;
 export function conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[] | number, padding: number[] | number, output_padding: number[] | number, groups: number, options: { dilation?: number[] | number }): Tensor;
 export function conv_transpose2d(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_conv_transpose2d ??= native.op('conv_transpose2d.input')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -5134,14 +5135,14 @@ export function conv_transpose2d(a?: any, b?: any): any {
 export function copysign(self: Tensor, other: Tensor): Tensor;
 export function copysign(self: Tensor, other: Scalar): Tensor;
 export function copysign(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_copysign ??= native.op('copysign.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_copysign ??= native.op('copysign.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -5165,7 +5166,7 @@ export function copysign(a?: any, b?: any): any {
  */
 export function cos(self: Tensor): Tensor;
 export function cos(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_cos ??= native.op('cos')!)(a._h) as Handle);
     } catch (e) {
@@ -5189,7 +5190,7 @@ export function cos(a?: any): any {
  */
 export function cosh(self: Tensor): Tensor;
 export function cosh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_cosh ??= native.op('cosh')!)(a._h) as Handle);
     } catch (e) {
@@ -5217,7 +5218,7 @@ export function count_nonzero(self: Tensor, options?: { dim?: number | null }): 
 export function count_nonzero(self: Tensor, dim: number[]): Tensor;
 export function count_nonzero(self: Tensor, ...dim: number[]): Tensor;
 export function count_nonzero(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_count_nonzero ??= native.op('count_nonzero')!)(a._h) as Handle);
     } catch (e) {
@@ -5248,7 +5249,7 @@ export function cross_entropy(input: Tensor, target: Tensor, weight: Tensor | nu
 export function cross_entropy(input: Tensor, target: Tensor, weight: Tensor | null, size_average: boolean | null, ignore_index: number, reduce: boolean | null, options: { reduction?: string; label_smoothing?: number }): Tensor;
 export function cross_entropy(input: Tensor, target: Tensor, weight: Tensor | null, size_average: boolean | null, ignore_index: number, reduce: boolean | null, reduction: string, options: { label_smoothing?: number }): Tensor;
 export function cross_entropy(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_cross_entropy ??= native.op('cross_entropy')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -5339,7 +5340,7 @@ export function cumsum(...args: any[]): any {
 export function diag(self: Tensor, diagonal?: number): Tensor;
 export function diag(self: Tensor, options?: { diagonal?: number }): Tensor;
 export function diag(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_diag ??= native.op('diag')!)(a._h) as Handle);
     } catch (e) {
@@ -5365,7 +5366,7 @@ export function diag_embed(self: Tensor, options?: { offset?: number; dim1?: num
 export function diag_embed(self: Tensor, offset: number, options: { dim1?: number; dim2?: number }): Tensor;
 export function diag_embed(self: Tensor, offset: number, dim1: number, options: { dim2?: number }): Tensor;
 export function diag_embed(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_diag_embed ??= native.op('diag_embed')!)(a._h) as Handle);
     } catch (e) {
@@ -5389,7 +5390,7 @@ export function diag_embed(a?: any): any {
 export function diagflat(self: Tensor, offset?: number): Tensor;
 export function diagflat(self: Tensor, options?: { offset?: number }): Tensor;
 export function diagflat(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_diagflat ??= native.op('diagflat')!)(a._h) as Handle);
     } catch (e) {
@@ -5415,7 +5416,7 @@ export function diagonal(self: Tensor, options?: { offset?: number; dim1?: numbe
 export function diagonal(self: Tensor, offset: number, options: { dim1?: number; dim2?: number }): Tensor;
 export function diagonal(self: Tensor, offset: number, dim1: number, options: { dim2?: number }): Tensor;
 export function diagonal(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_diagonal ??= native.op('diagonal')!)(a._h) as Handle);
     } catch (e) {
@@ -5441,7 +5442,7 @@ export function diagonal_scatter(self: Tensor, src: Tensor, options?: { offset?:
 export function diagonal_scatter(self: Tensor, src: Tensor, offset: number, options: { dim1?: number; dim2?: number }): Tensor;
 export function diagonal_scatter(self: Tensor, src: Tensor, offset: number, dim1: number, options: { dim2?: number }): Tensor;
 export function diagonal_scatter(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_diagonal_scatter ??= native.op('diagonal_scatter')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -5469,14 +5470,14 @@ export function div(self: Tensor, other: Scalar): Tensor;
 export function div(self: Scalar, other: Tensor): Tensor;
 export function div(self: Tensor, other: Scalar, options?: { rounding_mode?: string | null }): Tensor;
 export function div(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_div ??= native.op('div.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_div ??= native.op('div.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -5499,14 +5500,14 @@ export function divide(self: Tensor, other: Tensor, options?: { rounding_mode?: 
 export function divide(self: Tensor, other: Scalar): Tensor;
 export function divide(self: Tensor, other: Scalar, options?: { rounding_mode?: string | null }): Tensor;
 export function divide(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_divide ??= native.op('divide.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_divide ??= native.op('divide.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -5528,7 +5529,7 @@ export function divide(a?: any, b?: any): any {
  */
 export function dot(self: Tensor, tensor: Tensor): Tensor;
 export function dot(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_dot ??= native.op('dot')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -5556,7 +5557,7 @@ export function dropout(input: Tensor, options?: { p?: number; training?: boolea
 export function dropout(input: Tensor, p: number, options: { training?: boolean; inplace?: boolean }): Tensor;
 export function dropout(input: Tensor, p: number, training: boolean, options: { inplace?: boolean }): Tensor;
 export function dropout(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined && interception.vmaps === 0) {
     try {
       return new Tensor((n_f_dropout ??= native.op('dropout')!)(a._h) as Handle);
     } catch (e) {
@@ -5583,7 +5584,7 @@ export function dropout2d(input: Tensor, options?: { p?: number; training?: bool
 export function dropout2d(input: Tensor, p: number, options: { training?: boolean; inplace?: boolean }): Tensor;
 export function dropout2d(input: Tensor, p: number, training: boolean, options: { inplace?: boolean }): Tensor;
 export function dropout2d(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined && interception.vmaps === 0) {
     try {
       return new Tensor((n_f_dropout2d ??= native.op('dropout2d')!)(a._h) as Handle);
     } catch (e) {
@@ -5662,7 +5663,7 @@ export function elu(self: Tensor, alpha?: Scalar, inplace?: boolean): Tensor;
 export function elu(self: Tensor, options?: { alpha?: Scalar; inplace?: boolean }): Tensor;
 export function elu(self: Tensor, alpha: Scalar, options: { inplace?: boolean }): Tensor;
 export function elu(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_elu ??= native.op('elu')!)(a._h) as Handle);
     } catch (e) {
@@ -5692,7 +5693,7 @@ export function embedding(input: Tensor, weight: Tensor, padding_idx: number | n
 export function embedding(input: Tensor, weight: Tensor, padding_idx: number | null, max_norm: number | null, norm_type: number, options: { scale_grad_by_freq?: boolean; sparse?: boolean }): Tensor;
 export function embedding(input: Tensor, weight: Tensor, padding_idx: number | null, max_norm: number | null, norm_type: number, scale_grad_by_freq: boolean, options: { sparse?: boolean }): Tensor;
 export function embedding(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_embedding ??= native.op('embedding')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -5735,7 +5736,7 @@ export function empty(...args: any[]): any {
  */
 export function empty_like(self: Tensor, options?: { dtype?: DType | null; device?: DeviceLike | null; memory_format?: MemoryFormat | null; requires_grad?: boolean }): Tensor;
 export function empty_like(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined && interception.vmaps === 0) {
     try {
       return new Tensor((n_f_empty_like ??= native.op('empty_like')!)(a._h) as Handle);
     } catch (e) {
@@ -5775,14 +5776,14 @@ export function empty_strided(...args: any[]): any {
 export function eq(self: Tensor, other: Tensor): Tensor;
 export function eq(self: Tensor, other: Scalar): Tensor;
 export function eq(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_eq ??= native.op('eq.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_eq ??= native.op('eq.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -5823,7 +5824,7 @@ export function equal(...args: any[]): any {
  */
 export function erf(self: Tensor): Tensor;
 export function erf(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_erf ??= native.op('erf')!)(a._h) as Handle);
     } catch (e) {
@@ -5847,7 +5848,7 @@ export function erf(a?: any): any {
  */
 export function erfc(self: Tensor): Tensor;
 export function erfc(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_erfc ??= native.op('erfc')!)(a._h) as Handle);
     } catch (e) {
@@ -5871,7 +5872,7 @@ export function erfc(a?: any): any {
  */
 export function erfinv(self: Tensor): Tensor;
 export function erfinv(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_erfinv ??= native.op('erfinv')!)(a._h) as Handle);
     } catch (e) {
@@ -5895,7 +5896,7 @@ export function erfinv(a?: any): any {
  */
 export function exp(self: Tensor): Tensor;
 export function exp(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_exp ??= native.op('exp')!)(a._h) as Handle);
     } catch (e) {
@@ -5919,7 +5920,7 @@ export function exp(a?: any): any {
  */
 export function exp2(self: Tensor): Tensor;
 export function exp2(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_exp2 ??= native.op('exp2')!)(a._h) as Handle);
     } catch (e) {
@@ -5943,7 +5944,7 @@ export function exp2(a?: any): any {
  */
 export function expm1(self: Tensor): Tensor;
 export function expm1(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_expm1 ??= native.op('expm1')!)(a._h) as Handle);
     } catch (e) {
@@ -5983,14 +5984,14 @@ export function eye(...args: any[]): any {
 export function fill(self: Tensor, value: Tensor): Tensor;
 export function fill(self: Tensor, value: Scalar): Tensor;
 export function fill(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_fill ??= native.op('fill.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_fill ??= native.op('fill.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6013,14 +6014,14 @@ export function fill(a?: any, b?: any): any {
 export function fill_(self: Tensor, value: Tensor): Tensor;
 export function fill_(self: Tensor, value: Scalar): Tensor;
 export function fill_(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_fill_ ??= native.op('fill_.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_fill_ ??= native.op('fill_.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6040,7 +6041,7 @@ export function fill_(a?: any, b?: any): any {
  */
 export function fix(self: Tensor): Tensor;
 export function fix(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_fix ??= native.op('fix')!)(a._h) as Handle);
     } catch (e) {
@@ -6065,7 +6066,7 @@ export function flatten(self: Tensor, start_dim?: number, end_dim?: number): Ten
 export function flatten(self: Tensor, options?: { start_dim?: number; end_dim?: number }): Tensor;
 export function flatten(self: Tensor, start_dim: number, options: { end_dim?: number }): Tensor;
 export function flatten(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_flatten ??= native.op('flatten')!)(a._h) as Handle);
     } catch (e) {
@@ -6105,7 +6106,7 @@ export function flip(...args: any[]): any {
  */
 export function fliplr(self: Tensor): Tensor;
 export function fliplr(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_fliplr ??= native.op('fliplr')!)(a._h) as Handle);
     } catch (e) {
@@ -6127,7 +6128,7 @@ export function fliplr(a?: any): any {
  */
 export function flipud(self: Tensor): Tensor;
 export function flipud(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_flipud ??= native.op('flipud')!)(a._h) as Handle);
     } catch (e) {
@@ -6153,14 +6154,14 @@ export function float_power(self: Tensor, exponent: Tensor): Tensor;
 export function float_power(self: Scalar, exponent: Tensor): Tensor;
 export function float_power(self: Tensor, exponent: Scalar): Tensor;
 export function float_power(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_float_power ??= native.op('float_power.Tensor_Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_float_power ??= native.op('float_power.Tensor_Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6184,7 +6185,7 @@ export function float_power(a?: any, b?: any): any {
  */
 export function floor(self: Tensor): Tensor;
 export function floor(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_floor ??= native.op('floor')!)(a._h) as Handle);
     } catch (e) {
@@ -6209,14 +6210,14 @@ export function floor(a?: any): any {
 export function floor_divide(self: Tensor, other: Tensor): Tensor;
 export function floor_divide(self: Tensor, other: Scalar): Tensor;
 export function floor_divide(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_floor_divide ??= native.op('floor_divide')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_floor_divide ??= native.op('floor_divide.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6240,7 +6241,7 @@ export function floor_divide(a?: any, b?: any): any {
  */
 export function fmax(self: Tensor, other: Tensor): Tensor;
 export function fmax(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_fmax ??= native.op('fmax')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -6264,7 +6265,7 @@ export function fmax(a?: any, b?: any): any {
  */
 export function fmin(self: Tensor, other: Tensor): Tensor;
 export function fmin(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_fmin ??= native.op('fmin')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -6289,14 +6290,14 @@ export function fmin(a?: any, b?: any): any {
 export function fmod(self: Tensor, other: Tensor): Tensor;
 export function fmod(self: Tensor, other: Scalar): Tensor;
 export function fmod(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_fmod ??= native.op('fmod.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_fmod ??= native.op('fmod.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6320,7 +6321,7 @@ export function fmod(a?: any, b?: any): any {
  */
 export function frac(self: Tensor): Tensor;
 export function frac(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_frac ??= native.op('frac')!)(a._h) as Handle);
     } catch (e) {
@@ -6395,14 +6396,14 @@ export function gather(...args: any[]): any {
 export function ge(self: Tensor, other: Tensor): Tensor;
 export function ge(self: Tensor, other: Scalar): Tensor;
 export function ge(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_ge ??= native.op('ge.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_ge ??= native.op('ge.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6427,7 +6428,7 @@ export function ge(a?: any, b?: any): any {
  */
 export function gelu(self: Tensor, options?: { approximate?: string }): Tensor;
 export function gelu(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_gelu ??= native.op('gelu')!)(a._h) as Handle);
     } catch (e) {
@@ -6449,7 +6450,7 @@ export function gelu(a?: any): any {
  */
 export function ger(self: Tensor, vec2: Tensor): Tensor;
 export function ger(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_ger ??= native.op('ger')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -6470,14 +6471,14 @@ export function ger(a?: any, b?: any): any {
 export function greater(self: Tensor, other: Tensor): Tensor;
 export function greater(self: Tensor, other: Scalar): Tensor;
 export function greater(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_greater ??= native.op('greater.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_greater ??= native.op('greater.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6498,14 +6499,14 @@ export function greater(a?: any, b?: any): any {
 export function greater_equal(self: Tensor, other: Tensor): Tensor;
 export function greater_equal(self: Tensor, other: Scalar): Tensor;
 export function greater_equal(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_greater_equal ??= native.op('greater_equal.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_greater_equal ??= native.op('greater_equal.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6550,14 +6551,14 @@ export function group_norm(...args: any[]): any {
 export function gt(self: Tensor, other: Tensor): Tensor;
 export function gt(self: Tensor, other: Scalar): Tensor;
 export function gt(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_gt ??= native.op('gt.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_gt ??= native.op('gt.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -6582,7 +6583,7 @@ export function gt(a?: any, b?: any): any {
 export function hardsigmoid(self: Tensor, inplace?: boolean): Tensor;
 export function hardsigmoid(self: Tensor, options?: { inplace?: boolean }): Tensor;
 export function hardsigmoid(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_hardsigmoid ??= native.op('hardsigmoid')!)(a._h) as Handle);
     } catch (e) {
@@ -6607,7 +6608,7 @@ export function hardsigmoid(a?: any): any {
 export function hardswish(self: Tensor, inplace?: boolean): Tensor;
 export function hardswish(self: Tensor, options?: { inplace?: boolean }): Tensor;
 export function hardswish(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_hardswish ??= native.op('hardswish')!)(a._h) as Handle);
     } catch (e) {
@@ -6634,7 +6635,7 @@ export function hardtanh(self: Tensor, options?: { min_val?: Scalar; max_val?: S
 export function hardtanh(self: Tensor, min_val: Scalar, options: { max_val?: Scalar; inplace?: boolean }): Tensor;
 export function hardtanh(self: Tensor, min_val: Scalar, max_val: Scalar, options: { inplace?: boolean }): Tensor;
 export function hardtanh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_hardtanh ??= native.op('hardtanh')!)(a._h) as Handle);
     } catch (e) {
@@ -6693,7 +6694,7 @@ export function huber_loss(input: Tensor, target: Tensor, options?: { reduction?
 export function huber_loss(input: Tensor, target: Tensor, reduction: string, options: { delta?: number; weight?: Tensor | null }): Tensor;
 export function huber_loss(input: Tensor, target: Tensor, reduction: string, delta: number, options: { weight?: Tensor | null }): Tensor;
 export function huber_loss(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_huber_loss ??= native.op('huber_loss')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -6717,7 +6718,7 @@ export function huber_loss(a?: any, b?: any): any {
  */
 export function hypot(self: Tensor, other: Tensor): Tensor;
 export function hypot(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_hypot ??= native.op('hypot')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -6834,7 +6835,7 @@ export function index_select(...args: any[]): any {
  */
 export function inner(self: Tensor, other: Tensor): Tensor;
 export function inner(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_inner ??= native.op('inner')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -6865,7 +6866,7 @@ export function instance_norm(input: Tensor, running_mean: Tensor | null, runnin
 export function instance_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null, bias: Tensor | null, use_input_stats: boolean, options: { momentum?: number; eps?: number }): Tensor;
 export function instance_norm(input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null, bias: Tensor | null, use_input_stats: boolean, momentum: number, options: { eps?: number }): Tensor;
 export function instance_norm(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_instance_norm ??= native.op('instance_norm')!)(a._h) as Handle);
     } catch (e) {
@@ -6892,7 +6893,7 @@ export function isclose(self: Tensor, other: Tensor, options?: { rtol?: number; 
 export function isclose(self: Tensor, other: Tensor, rtol: number, options: { atol?: number; equal_nan?: boolean }): Tensor;
 export function isclose(self: Tensor, other: Tensor, rtol: number, atol: number, options: { equal_nan?: boolean }): Tensor;
 export function isclose(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_isclose ??= native.op('isclose')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -6914,7 +6915,7 @@ export function isclose(a?: any, b?: any): any {
  */
 export function isfinite(self: Tensor): Tensor;
 export function isfinite(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_isfinite ??= native.op('isfinite')!)(a._h) as Handle);
     } catch (e) {
@@ -6936,7 +6937,7 @@ export function isfinite(a?: any): any {
  */
 export function isinf(self: Tensor): Tensor;
 export function isinf(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_isinf ??= native.op('isinf')!)(a._h) as Handle);
     } catch (e) {
@@ -6958,7 +6959,7 @@ export function isinf(a?: any): any {
  */
 export function isnan(self: Tensor): Tensor;
 export function isnan(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_isnan ??= native.op('isnan')!)(a._h) as Handle);
     } catch (e) {
@@ -6980,7 +6981,7 @@ export function isnan(a?: any): any {
  */
 export function isneginf(self: Tensor): Tensor;
 export function isneginf(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_isneginf ??= native.op('isneginf')!)(a._h) as Handle);
     } catch (e) {
@@ -7002,7 +7003,7 @@ export function isneginf(a?: any): any {
  */
 export function isposinf(self: Tensor): Tensor;
 export function isposinf(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_isposinf ??= native.op('isposinf')!)(a._h) as Handle);
     } catch (e) {
@@ -7030,7 +7031,7 @@ export function kl_div(input: Tensor, target: Tensor, size_average: boolean | nu
 export function kl_div(input: Tensor, target: Tensor, size_average: boolean | null, reduce: boolean | null, options: { reduction?: string; log_target?: boolean }): Tensor;
 export function kl_div(input: Tensor, target: Tensor, size_average: boolean | null, reduce: boolean | null, reduction: string, options: { log_target?: boolean }): Tensor;
 export function kl_div(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_kl_div ??= native.op('kl_div')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7075,7 +7076,7 @@ export function l1_loss(input: Tensor, target: Tensor, size_average: boolean | n
 export function l1_loss(input: Tensor, target: Tensor, size_average: boolean | null, reduce: boolean | null, options: { reduction?: string; weight?: Tensor | null }): Tensor;
 export function l1_loss(input: Tensor, target: Tensor, size_average: boolean | null, reduce: boolean | null, reduction: string, options: { weight?: Tensor | null }): Tensor;
 export function l1_loss(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_l1_loss ??= native.op('l1_loss')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7121,14 +7122,14 @@ export function layer_norm(...args: any[]): any {
 export function le(self: Tensor, other: Tensor): Tensor;
 export function le(self: Tensor, other: Scalar): Tensor;
 export function le(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_le ??= native.op('le.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_le ??= native.op('le.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -7154,7 +7155,7 @@ export function leaky_relu(self: Tensor, negative_slope?: Scalar, inplace?: bool
 export function leaky_relu(self: Tensor, options?: { negative_slope?: Scalar; inplace?: boolean }): Tensor;
 export function leaky_relu(self: Tensor, negative_slope: Scalar, options: { inplace?: boolean }): Tensor;
 export function leaky_relu(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_leaky_relu ??= native.op('leaky_relu')!)(a._h) as Handle);
     } catch (e) {
@@ -7179,7 +7180,7 @@ export function leaky_relu(a?: any): any {
 export function lerp(self: Tensor, end: Tensor, weight: Tensor): Tensor;
 export function lerp(self: Tensor, end: Tensor, weight: Scalar): Tensor;
 export function lerp(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_lerp ??= native.op('lerp.Tensor')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -7200,14 +7201,14 @@ export function lerp(a?: any, b?: any, c?: any): any {
 export function less(self: Tensor, other: Tensor): Tensor;
 export function less(self: Tensor, other: Scalar): Tensor;
 export function less(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_less ??= native.op('less.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_less ??= native.op('less.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -7228,14 +7229,14 @@ export function less(a?: any, b?: any): any {
 export function less_equal(self: Tensor, other: Tensor): Tensor;
 export function less_equal(self: Tensor, other: Scalar): Tensor;
 export function less_equal(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_less_equal ??= native.op('less_equal.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_less_equal ??= native.op('less_equal.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -7260,7 +7261,7 @@ export function less_equal(a?: any, b?: any): any {
 export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor;
 export function linear(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor;
 export function linear(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_linear ??= native.op('linear')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7299,7 +7300,7 @@ export function linspace(...args: any[]): any {
  */
 export function log(self: Tensor): Tensor;
 export function log(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_log ??= native.op('log')!)(a._h) as Handle);
     } catch (e) {
@@ -7323,7 +7324,7 @@ export function log(a?: any): any {
  */
 export function log10(self: Tensor): Tensor;
 export function log10(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_log10 ??= native.op('log10')!)(a._h) as Handle);
     } catch (e) {
@@ -7347,7 +7348,7 @@ export function log10(a?: any): any {
  */
 export function log1p(self: Tensor): Tensor;
 export function log1p(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_log1p ??= native.op('log1p')!)(a._h) as Handle);
     } catch (e) {
@@ -7371,7 +7372,7 @@ export function log1p(a?: any): any {
  */
 export function log2(self: Tensor): Tensor;
 export function log2(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_log2 ??= native.op('log2')!)(a._h) as Handle);
     } catch (e) {
@@ -7413,7 +7414,7 @@ export function log_softmax(...args: any[]): any {
  */
 export function logaddexp(self: Tensor, other: Tensor): Tensor;
 export function logaddexp(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_logaddexp ??= native.op('logaddexp')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7437,7 +7438,7 @@ export function logaddexp(a?: any, b?: any): any {
  */
 export function logical_and(self: Tensor, other: Tensor): Tensor;
 export function logical_and(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_logical_and ??= native.op('logical_and')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7459,7 +7460,7 @@ export function logical_and(a?: any, b?: any): any {
  */
 export function logical_not(self: Tensor): Tensor;
 export function logical_not(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_logical_not ??= native.op('logical_not')!)(a._h) as Handle);
     } catch (e) {
@@ -7483,7 +7484,7 @@ export function logical_not(a?: any): any {
  */
 export function logical_or(self: Tensor, other: Tensor): Tensor;
 export function logical_or(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_logical_or ??= native.op('logical_or')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7507,7 +7508,7 @@ export function logical_or(a?: any, b?: any): any {
  */
 export function logical_xor(self: Tensor, other: Tensor): Tensor;
 export function logical_xor(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_logical_xor ??= native.op('logical_xor')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7531,7 +7532,7 @@ export function logical_xor(a?: any, b?: any): any {
  */
 export function logsigmoid(self: Tensor): Tensor;
 export function logsigmoid(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_logsigmoid ??= native.op('logsigmoid')!)(a._h) as Handle);
     } catch (e) {
@@ -7610,14 +7611,14 @@ export function lstm(...args: any[]): any {
 export function lt(self: Tensor, other: Tensor): Tensor;
 export function lt(self: Tensor, other: Scalar): Tensor;
 export function lt(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_lt ??= native.op('lt.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_lt ??= native.op('lt.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -7640,7 +7641,7 @@ export function lt(a?: any, b?: any): any {
 export function masked_fill(self: Tensor, mask: Tensor, value: Tensor): Tensor;
 export function masked_fill(self: Tensor, mask: Tensor, value: Scalar): Tensor;
 export function masked_fill(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_masked_fill ??= native.op('masked_fill.Tensor')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -7664,7 +7665,7 @@ export function masked_fill(a?: any, b?: any, c?: any): any {
  */
 export function masked_scatter(self: Tensor, mask: Tensor, source: Tensor): Tensor;
 export function masked_scatter(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_masked_scatter ??= native.op('masked_scatter')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -7686,7 +7687,7 @@ export function masked_scatter(a?: any, b?: any, c?: any): any {
  */
 export function masked_select(self: Tensor, mask: Tensor): Tensor;
 export function masked_select(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_masked_select ??= native.op('masked_select')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7712,7 +7713,7 @@ export function masked_select(a?: any, b?: any): any {
  */
 export function matmul(self: Tensor, other: Tensor): Tensor;
 export function matmul(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_matmul ??= native.op('matmul')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7742,7 +7743,7 @@ export function max(self: Tensor, dim: number, keepdim?: boolean): [Tensor, Tens
 export function max(self: Tensor, dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 export function max(self: Tensor, other: Tensor): Tensor;
 export function max(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_max ??= native.op('max')!)(a._h) as Handle);
     } catch (e) {
@@ -7846,7 +7847,7 @@ export function max_pool2d_with_indices(...args: any[]): any {
  */
 export function maximum(self: Tensor, other: Tensor): Tensor;
 export function maximum(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_maximum ??= native.op('maximum')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7874,7 +7875,7 @@ export function mean(self: Tensor, dim?: number[] | number | null, keepdim?: boo
 export function mean(self: Tensor, options?: { dim?: number[] | number | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function mean(self: Tensor, dim: number[] | number | null, options: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function mean(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_mean ??= native.op('mean')!)(a._h) as Handle);
     } catch (e) {
@@ -7901,7 +7902,7 @@ export function median(self: Tensor): Tensor;
 export function median(self: Tensor, dim: number, keepdim?: boolean): [Tensor, Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 export function median(self: Tensor, dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 export function median(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_median ??= native.op('median')!)(a._h) as Handle);
     } catch (e) {
@@ -7947,7 +7948,7 @@ export function min(self: Tensor, dim: number, keepdim?: boolean): [Tensor, Tens
 export function min(self: Tensor, dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 export function min(self: Tensor, other: Tensor): Tensor;
 export function min(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_min ??= native.op('min')!)(a._h) as Handle);
     } catch (e) {
@@ -7971,7 +7972,7 @@ export function min(a?: any): any {
  */
 export function minimum(self: Tensor, other: Tensor): Tensor;
 export function minimum(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_minimum ??= native.op('minimum')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -7996,7 +7997,7 @@ export function minimum(a?: any, b?: any): any {
 export function mish(self: Tensor, inplace?: boolean): Tensor;
 export function mish(self: Tensor, options?: { inplace?: boolean }): Tensor;
 export function mish(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_mish ??= native.op('mish')!)(a._h) as Handle);
     } catch (e) {
@@ -8019,7 +8020,7 @@ export function mish(a?: any): any {
  */
 export function mm(self: Tensor, mat2: Tensor): Tensor;
 export function mm(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_mm ??= native.op('mm')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -8080,7 +8081,7 @@ export function mse_loss(input: Tensor, target: Tensor, size_average: boolean | 
 export function mse_loss(input: Tensor, target: Tensor, size_average: boolean | null, reduce: boolean | null, options: { reduction?: string; weight?: Tensor | null }): Tensor;
 export function mse_loss(input: Tensor, target: Tensor, size_average: boolean | null, reduce: boolean | null, reduction: string, options: { weight?: Tensor | null }): Tensor;
 export function mse_loss(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_mse_loss ??= native.op('mse_loss')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -8102,7 +8103,7 @@ export function mse_loss(a?: any, b?: any): any {
  */
 export function msort(self: Tensor): Tensor;
 export function msort(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_msort ??= native.op('msort')!)(a._h) as Handle);
     } catch (e) {
@@ -8126,14 +8127,14 @@ export function mul(self: Tensor, other: Tensor): Tensor;
 export function mul(self: Tensor, other: Scalar): Tensor;
 export function mul(self: Scalar, other: Tensor): Tensor;
 export function mul(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_mul ??= native.op('mul.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_mul ??= native.op('mul.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -8172,14 +8173,14 @@ export function multinomial(...args: any[]): any {
 export function multiply(self: Tensor, other: Tensor): Tensor;
 export function multiply(self: Tensor, other: Scalar): Tensor;
 export function multiply(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_multiply ??= native.op('multiply.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_multiply ??= native.op('multiply.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -8201,7 +8202,7 @@ export function multiply(a?: any, b?: any): any {
  */
 export function mv(self: Tensor, vec: Tensor): Tensor;
 export function mv(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_mv ??= native.op('mv')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -8228,7 +8229,7 @@ export function nan_to_num(self: Tensor, options?: { nan?: number | null; posinf
 export function nan_to_num(self: Tensor, nan: number | null, options: { posinf?: number | null; neginf?: number | null }): Tensor;
 export function nan_to_num(self: Tensor, nan: number | null, posinf: number | null, options: { neginf?: number | null }): Tensor;
 export function nan_to_num(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_nan_to_num ??= native.op('nan_to_num')!)(a._h) as Handle);
     } catch (e) {
@@ -8254,7 +8255,7 @@ export function nanmean(self: Tensor, dim?: number[] | number | null, keepdim?: 
 export function nanmean(self: Tensor, options?: { dim?: number[] | number | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function nanmean(self: Tensor, dim: number[] | number | null, options: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function nanmean(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_nanmean ??= native.op('nanmean')!)(a._h) as Handle);
     } catch (e) {
@@ -8280,7 +8281,7 @@ export function nansum(self: Tensor, dim?: number[] | number | null, keepdim?: b
 export function nansum(self: Tensor, options?: { dim?: number[] | number | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function nansum(self: Tensor, dim: number[] | number | null, options: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function nansum(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_nansum ??= native.op('nansum')!)(a._h) as Handle);
     } catch (e) {
@@ -8320,14 +8321,14 @@ export function narrow(...args: any[]): any {
 export function ne(self: Tensor, other: Tensor): Tensor;
 export function ne(self: Tensor, other: Scalar): Tensor;
 export function ne(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_ne ??= native.op('ne.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_ne ??= native.op('ne.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -8349,7 +8350,7 @@ export function ne(a?: any, b?: any): any {
  */
 export function neg(self: Tensor): Tensor;
 export function neg(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_neg ??= native.op('neg')!)(a._h) as Handle);
     } catch (e) {
@@ -8369,7 +8370,7 @@ export function neg(a?: any): any {
  */
 export function negative(self: Tensor): Tensor;
 export function negative(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_negative ??= native.op('negative')!)(a._h) as Handle);
     } catch (e) {
@@ -8399,7 +8400,7 @@ export function nll_loss(input: Tensor, target: Tensor, weight: Tensor | null, s
 export function nll_loss(input: Tensor, target: Tensor, weight: Tensor | null, size_average: boolean | null, ignore_index: number, options: { reduce?: boolean | null; reduction?: string }): Tensor;
 export function nll_loss(input: Tensor, target: Tensor, weight: Tensor | null, size_average: boolean | null, ignore_index: number, reduce: boolean | null, options: { reduction?: string }): Tensor;
 export function nll_loss(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_nll_loss ??= native.op('nll_loss')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -8422,7 +8423,7 @@ export function nll_loss(a?: any, b?: any): any {
  */
 export function nonzero(self: Tensor, options?: { as_tuple?: boolean }): Tensor;
 export function nonzero(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_nonzero ??= native.op('nonzero')!)(a._h) as Handle);
     } catch (e) {
@@ -8455,7 +8456,7 @@ export function norm(self: Tensor, p: string, options?: { dim?: number[] | numbe
 export function norm(self: Tensor, p: string, dim: number[] | number | null, options: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function norm(self: Tensor, p: string, dim: number[] | number | null, keepdim: boolean, options: { dtype?: DType | null }): Tensor;
 export function norm(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_norm ??= native.op('norm.ScalarOpt_dim_dtype')!)(a._h) as Handle);
     } catch (e) {
@@ -8488,7 +8489,7 @@ export function normal(mean: number, std: number, size0: number, size1: number, 
 export function normal(mean: number, std: number, size0: number, size1: number, size2: number, size3: number, options: { generator?: GeneratorLike | null; dtype?: DType | null; device?: DeviceLike | null; requires_grad?: boolean }): Tensor;
 export function normal(mean: number, std: number, size0: number, size1: number, size2: number, size3: number, size4: number, options: { generator?: GeneratorLike | null; dtype?: DType | null; device?: DeviceLike | null; requires_grad?: boolean }): Tensor;
 export function normal(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined && interception.vmaps === 0) {
     try {
       return new Tensor((n_f_normal ??= native.op('normal.Tensor_Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -8509,14 +8510,14 @@ export function normal(a?: any, b?: any): any {
 export function not_equal(self: Tensor, other: Tensor): Tensor;
 export function not_equal(self: Tensor, other: Scalar): Tensor;
 export function not_equal(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_not_equal ??= native.op('not_equal.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_not_equal ??= native.op('not_equal.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -8542,7 +8543,7 @@ export function not_equal(a?: any, b?: any): any {
 export function one_hot(self: Tensor, num_classes?: number): Tensor;
 export function one_hot(self: Tensor, options?: { num_classes?: number }): Tensor;
 export function one_hot(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_one_hot ??= native.op('one_hot')!)(a._h) as Handle);
     } catch (e) {
@@ -8585,7 +8586,7 @@ export function ones(...args: any[]): any {
  */
 export function ones_like(self: Tensor, options?: { dtype?: DType | null; device?: DeviceLike | null; memory_format?: MemoryFormat | null; requires_grad?: boolean }): Tensor;
 export function ones_like(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_ones_like ??= native.op('ones_like')!)(a._h) as Handle);
     } catch (e) {
@@ -8608,7 +8609,7 @@ export function ones_like(a?: any): any {
  */
 export function outer(self: Tensor, vec2: Tensor): Tensor;
 export function outer(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_outer ??= native.op('outer')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -8669,7 +8670,7 @@ export function permute(...args: any[]): any {
  */
 export function positive(self: Tensor): Tensor;
 export function positive(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_positive ??= native.op('positive')!)(a._h) as Handle);
     } catch (e) {
@@ -8697,14 +8698,14 @@ export function pow(self: Tensor, exponent: Tensor): Tensor;
 export function pow(self: Scalar, exponent: Tensor): Tensor;
 export function pow(self: Tensor, exponent: Scalar): Tensor;
 export function pow(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_pow ??= native.op('pow.Tensor_Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_pow ??= native.op('pow.Tensor_Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -8731,7 +8732,7 @@ export function prod(self: Tensor, options?: { dtype?: DType | null }): Tensor;
 export function prod(self: Tensor, dim: number, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function prod(self: Tensor, dim: number, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function prod(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_prod ??= native.op('prod')!)(a._h) as Handle);
     } catch (e) {
@@ -8754,7 +8755,7 @@ export function prod(a?: any): any {
 export function put(self: Tensor, index: Tensor, source: Tensor, accumulate?: boolean): Tensor;
 export function put(self: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor;
 export function put(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_put ??= native.op('put')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -8798,7 +8799,7 @@ export function rand(...args: any[]): any {
  */
 export function rand_like(self: Tensor, options?: { dtype?: DType | null; device?: DeviceLike | null; requires_grad?: boolean }): Tensor;
 export function rand_like(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined && interception.vmaps === 0) {
     try {
       return new Tensor((n_f_rand_like ??= native.op('rand_like')!)(a._h) as Handle);
     } catch (e) {
@@ -8888,7 +8889,7 @@ export function randn(...args: any[]): any {
  */
 export function randn_like(self: Tensor, options?: { dtype?: DType | null; device?: DeviceLike | null; requires_grad?: boolean }): Tensor;
 export function randn_like(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined && interception.vmaps === 0) {
     try {
       return new Tensor((n_f_randn_like ??= native.op('randn_like')!)(a._h) as Handle);
     } catch (e) {
@@ -8926,7 +8927,7 @@ export function randperm(...args: any[]): any {
  */
 export function ravel(self: Tensor): Tensor;
 export function ravel(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_ravel ??= native.op('ravel')!)(a._h) as Handle);
     } catch (e) {
@@ -8950,7 +8951,7 @@ export function ravel(a?: any): any {
  */
 export function reciprocal(self: Tensor): Tensor;
 export function reciprocal(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_reciprocal ??= native.op('reciprocal')!)(a._h) as Handle);
     } catch (e) {
@@ -8976,7 +8977,7 @@ export function relu(self: Tensor): Tensor;
 export function relu(self: Tensor, inplace?: boolean): Tensor;
 export function relu(self: Tensor, options?: { inplace?: boolean }): Tensor;
 export function relu(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_relu ??= native.op('relu')!)(a._h) as Handle);
     } catch (e) {
@@ -9001,7 +9002,7 @@ export function relu(a?: any): any {
 export function relu6(self: Tensor, inplace?: boolean): Tensor;
 export function relu6(self: Tensor, options?: { inplace?: boolean }): Tensor;
 export function relu6(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_relu6 ??= native.op('relu6')!)(a._h) as Handle);
     } catch (e) {
@@ -9027,14 +9028,14 @@ export function remainder(self: Tensor, other: Tensor): Tensor;
 export function remainder(self: Tensor, other: Scalar): Tensor;
 export function remainder(self: Scalar, other: Tensor): Tensor;
 export function remainder(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_remainder ??= native.op('remainder.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_remainder ??= native.op('remainder.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -9063,7 +9064,7 @@ export function repeat_interleave(self: Tensor, repeats: Tensor, options?: { dim
 export function repeat_interleave(self: Tensor, repeats: number, dim?: number | null, options?: { output_size?: number | null }): Tensor;
 export function repeat_interleave(self: Tensor, repeats: number, options?: { dim?: number | null; output_size?: number | null }): Tensor;
 export function repeat_interleave(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_repeat_interleave ??= native.op('repeat_interleave.Tensor')!)(a._h) as Handle);
     } catch (e) {
@@ -9123,7 +9124,7 @@ export function rot90(self: Tensor, options?: { k?: number; dims?: number[] }): 
 export function rot90(self: Tensor, k: number, options: { dims?: number[] }): Tensor;
 export function rot90(self: Tensor, k: number, ...dims: number[]): Tensor;
 export function rot90(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_rot90 ??= native.op('rot90')!)(a._h) as Handle);
     } catch (e) {
@@ -9149,7 +9150,7 @@ export function rot90(a?: any): any {
 export function round(self: Tensor): Tensor;
 export function round(self: Tensor, options?: { decimals?: number }): Tensor;
 export function round(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_round ??= native.op('round')!)(a._h) as Handle);
     } catch (e) {
@@ -9189,7 +9190,7 @@ export function row_stack(...args: any[]): any {
  */
 export function rsqrt(self: Tensor): Tensor;
 export function rsqrt(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_rsqrt ??= native.op('rsqrt')!)(a._h) as Handle);
     } catch (e) {
@@ -9211,14 +9212,14 @@ export function rsub(self: Tensor, other: Tensor, options?: { alpha?: Scalar }):
 export function rsub(self: Tensor, other: Scalar, alpha?: Scalar): Tensor;
 export function rsub(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
 export function rsub(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_rsub ??= native.op('rsub.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_rsub ??= native.op('rsub.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -9266,7 +9267,7 @@ export function scaled_dot_product_attention(query: Tensor, key: Tensor, value: 
 export function scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | null, options: { dropout_p?: number; is_causal?: boolean; scale?: number | null; enable_gqa?: boolean }): Tensor;
 export function scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | null, dropout_p: number, options: { is_causal?: boolean; scale?: number | null; enable_gqa?: boolean }): Tensor;
 export function scaled_dot_product_attention(a?: any, b?: any, c?: any): any {
-  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor) {
+  if (arguments.length === 3 && a instanceof Tensor && b instanceof Tensor && c instanceof Tensor && a._h !== undefined && b._h !== undefined && c._h !== undefined) {
     try {
       return new Tensor((n_f_scaled_dot_product_attention ??= native.op('scaled_dot_product_attention')!)(a._h, b._h, c._h) as Handle);
     } catch (e) {
@@ -9375,7 +9376,7 @@ export function select_scatter(...args: any[]): any {
 export function selu(self: Tensor, inplace?: boolean): Tensor;
 export function selu(self: Tensor, options?: { inplace?: boolean }): Tensor;
 export function selu(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_selu ??= native.op('selu')!)(a._h) as Handle);
     } catch (e) {
@@ -9399,7 +9400,7 @@ export function selu(a?: any): any {
  */
 export function sigmoid(self: Tensor): Tensor;
 export function sigmoid(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_sigmoid ??= native.op('sigmoid')!)(a._h) as Handle);
     } catch (e) {
@@ -9423,7 +9424,7 @@ export function sigmoid(a?: any): any {
  */
 export function sign(self: Tensor): Tensor;
 export function sign(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_sign ??= native.op('sign')!)(a._h) as Handle);
     } catch (e) {
@@ -9445,7 +9446,7 @@ export function sign(a?: any): any {
  */
 export function signbit(self: Tensor): Tensor;
 export function signbit(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_signbit ??= native.op('signbit')!)(a._h) as Handle);
     } catch (e) {
@@ -9470,7 +9471,7 @@ export function signbit(a?: any): any {
 export function silu(self: Tensor, inplace?: boolean): Tensor;
 export function silu(self: Tensor, options?: { inplace?: boolean }): Tensor;
 export function silu(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_silu ??= native.op('silu')!)(a._h) as Handle);
     } catch (e) {
@@ -9494,7 +9495,7 @@ export function silu(a?: any): any {
  */
 export function sin(self: Tensor): Tensor;
 export function sin(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_sin ??= native.op('sin')!)(a._h) as Handle);
     } catch (e) {
@@ -9518,7 +9519,7 @@ export function sin(a?: any): any {
  */
 export function sinh(self: Tensor): Tensor;
 export function sinh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_sinh ??= native.op('sinh')!)(a._h) as Handle);
     } catch (e) {
@@ -9544,7 +9545,7 @@ export function slice_scatter(self: Tensor, src: Tensor, dim: number, options: {
 export function slice_scatter(self: Tensor, src: Tensor, dim: number, start: number | null, options: { end?: number | null; step?: number }): Tensor;
 export function slice_scatter(self: Tensor, src: Tensor, dim: number, start: number | null, end: number | null, options: { step?: number }): Tensor;
 export function slice_scatter(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_slice_scatter ??= native.op('slice_scatter')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -9572,7 +9573,7 @@ export function smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool
 export function smooth_l1_loss(input: Tensor, target: Tensor, size_average: boolean | null, reduce: boolean | null, options: { reduction?: string; beta?: number }): Tensor;
 export function smooth_l1_loss(input: Tensor, target: Tensor, size_average: boolean | null, reduce: boolean | null, reduction: string, options: { beta?: number }): Tensor;
 export function smooth_l1_loss(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_smooth_l1_loss ??= native.op('smooth_l1_loss')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -9634,7 +9635,7 @@ export function softplus(self: Tensor, beta?: Scalar, threshold?: Scalar): Tenso
 export function softplus(self: Tensor, options?: { beta?: Scalar; threshold?: Scalar }): Tensor;
 export function softplus(self: Tensor, beta: Scalar, options: { threshold?: Scalar }): Tensor;
 export function softplus(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_softplus ??= native.op('softplus')!)(a._h) as Handle);
     } catch (e) {
@@ -9712,7 +9713,7 @@ export function split_with_sizes(...args: any[]): any {
  */
 export function sqrt(self: Tensor): Tensor;
 export function sqrt(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_sqrt ??= native.op('sqrt')!)(a._h) as Handle);
     } catch (e) {
@@ -9736,7 +9737,7 @@ export function sqrt(a?: any): any {
  */
 export function square(self: Tensor): Tensor;
 export function square(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_square ??= native.op('square')!)(a._h) as Handle);
     } catch (e) {
@@ -9762,7 +9763,7 @@ export function squeeze(self: Tensor, dim: number): Tensor;
 export function squeeze(self: Tensor, dim: number[]): Tensor;
 export function squeeze(self: Tensor, ...dim: number[]): Tensor;
 export function squeeze(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_squeeze ??= native.op('squeeze')!)(a._h) as Handle);
     } catch (e) {
@@ -9811,7 +9812,7 @@ export function std(self: Tensor, options?: { dim?: number[] | number | null; un
 export function std(self: Tensor, dim: number[] | number | null, options: { unbiased?: boolean; keepdim?: boolean }): Tensor;
 export function std(self: Tensor, dim: number[] | number | null, unbiased: boolean, options: { keepdim?: boolean }): Tensor;
 export function std(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_std ??= native.op('std')!)(a._h) as Handle);
     } catch (e) {
@@ -9862,14 +9863,14 @@ export function sub(self: Tensor, other: Scalar, alpha?: Scalar): Tensor;
 export function sub(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
 export function sub(self: Scalar, other: Tensor): Tensor;
 export function sub(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_sub ??= native.op('sub.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_sub ??= native.op('sub.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -9891,14 +9892,14 @@ export function subtract(self: Tensor, other: Tensor, options?: { alpha?: Scalar
 export function subtract(self: Tensor, other: Scalar, alpha?: Scalar): Tensor;
 export function subtract(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor;
 export function subtract(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_subtract ??= native.op('subtract.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_subtract ??= native.op('subtract.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -9927,7 +9928,7 @@ export function sum(self: Tensor, dim?: number[] | number | null, keepdim?: bool
 export function sum(self: Tensor, options?: { dim?: number[] | number | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function sum(self: Tensor, dim: number[] | number | null, options: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function sum(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_sum ??= native.op('sum')!)(a._h) as Handle);
     } catch (e) {
@@ -9980,7 +9981,7 @@ export function swapdims(...args: any[]): any {
  */
 export function t(self: Tensor): Tensor;
 export function t(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_t ??= native.op('t')!)(a._h) as Handle);
     } catch (e) {
@@ -10002,7 +10003,7 @@ export function t(a?: any): any {
  */
 export function take(self: Tensor, index: Tensor): Tensor;
 export function take(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_take ??= native.op('take')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -10026,7 +10027,7 @@ export function take(a?: any, b?: any): any {
 export function take_along_dim(self: Tensor, indices: Tensor, dim?: number | null): Tensor;
 export function take_along_dim(self: Tensor, indices: Tensor, options?: { dim?: number | null }): Tensor;
 export function take_along_dim(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_take_along_dim ??= native.op('take_along_dim')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -10050,7 +10051,7 @@ export function take_along_dim(a?: any, b?: any): any {
  */
 export function tan(self: Tensor): Tensor;
 export function tan(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_tan ??= native.op('tan')!)(a._h) as Handle);
     } catch (e) {
@@ -10074,7 +10075,7 @@ export function tan(a?: any): any {
  */
 export function tanh(self: Tensor): Tensor;
 export function tanh(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_tanh ??= native.op('tanh')!)(a._h) as Handle);
     } catch (e) {
@@ -10120,7 +10121,7 @@ export function tensordot(self: Tensor, other: Tensor, dims?: number): Tensor;
 export function tensordot(self: Tensor, other: Tensor, options?: { dims?: number }): Tensor;
 export function tensordot(self: Tensor, other: Tensor, dims_self: number[], dims_other: number[]): Tensor;
 export function tensordot(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_tensordot ??= native.op('tensordot')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -10196,7 +10197,7 @@ export function transpose(...args: any[]): any {
 export function tril(self: Tensor, diagonal?: number): Tensor;
 export function tril(self: Tensor, options?: { diagonal?: number }): Tensor;
 export function tril(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_tril ??= native.op('tril')!)(a._h) as Handle);
     } catch (e) {
@@ -10237,7 +10238,7 @@ export function tril_indices(...args: any[]): any {
 export function triu(self: Tensor, diagonal?: number): Tensor;
 export function triu(self: Tensor, options?: { diagonal?: number }): Tensor;
 export function triu(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_triu ??= native.op('triu')!)(a._h) as Handle);
     } catch (e) {
@@ -10275,14 +10276,14 @@ export function triu_indices(...args: any[]): any {
 export function true_divide(self: Tensor, other: Tensor): Tensor;
 export function true_divide(self: Tensor, other: Scalar): Tensor;
 export function true_divide(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_true_divide ??= native.op('true_divide.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_true_divide ??= native.op('true_divide.Scalar')!)(a._h, b) as Handle);
     } catch (e) {
@@ -10306,7 +10307,7 @@ export function true_divide(a?: any, b?: any): any {
  */
 export function trunc(self: Tensor): Tensor;
 export function trunc(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_trunc ??= native.op('trunc')!)(a._h) as Handle);
     } catch (e) {
@@ -10403,7 +10404,7 @@ function var_(self: Tensor, options?: { dim?: number[] | number | null; unbiased
 function var_(self: Tensor, dim: number[] | number | null, options: { unbiased?: boolean; keepdim?: boolean }): Tensor;
 function var_(self: Tensor, dim: number[] | number | null, unbiased: boolean, options: { keepdim?: boolean }): Tensor;
 function var_(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_var ??= native.op('var')!)(a._h) as Handle);
     } catch (e) {
@@ -10450,7 +10451,7 @@ export function var_mean(...args: any[]): any {
  */
 export function vdot(self: Tensor, other: Tensor): Tensor;
 export function vdot(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_vdot ??= native.op('vdot')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -10531,14 +10532,14 @@ export function xlogy(self: Tensor, other: Tensor): Tensor;
 export function xlogy(self: Tensor, other: Scalar): Tensor;
 export function xlogy(self: Scalar, other: Tensor): Tensor;
 export function xlogy(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_xlogy ??= native.op('xlogy.Tensor')!)(a._h, b._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor) {
+  if (arguments.length === 2 && typeof b === 'number' && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((s_f_xlogy ??= native.op('xlogy.Scalar_Other')!)(a._h, b) as Handle);
     } catch (e) {
@@ -10560,7 +10561,7 @@ export function xlogy(a?: any, b?: any): any {
  */
 export function zero_(self: Tensor): Tensor;
 export function zero_(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_zero_ ??= native.op('zero_')!)(a._h) as Handle);
     } catch (e) {
@@ -10604,7 +10605,7 @@ export function zeros(...args: any[]): any {
  */
 export function zeros_like(self: Tensor, options?: { dtype?: DType | null; device?: DeviceLike | null; memory_format?: MemoryFormat | null; requires_grad?: boolean }): Tensor;
 export function zeros_like(a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && a._h !== undefined) {
     try {
       return new Tensor((n_f_zeros_like ??= native.op('zeros_like')!)(a._h) as Handle);
     } catch (e) {
@@ -10617,7 +10618,7 @@ export function zeros_like(a?: any): any {
 // ---- methods ----
 const P = Tensor.prototype as any;
 P.abs = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_abs ??= native.op('abs')!)(this._h) as Handle);
     } catch (e) {
@@ -10627,7 +10628,7 @@ P.abs = function (this: Tensor): any {
   return callOp(get_op_abs(), [this, ...Array.from(arguments)]);
 };
 P.abs_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_abs ??= native.op('abs', true)!)(this._h);
     return this;
@@ -10639,7 +10640,7 @@ P.abs_ = function (this: Tensor): any {
   return this;
 };
 P.absolute = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_absolute ??= native.op('absolute')!)(this._h) as Handle);
     } catch (e) {
@@ -10649,7 +10650,7 @@ P.absolute = function (this: Tensor): any {
   return callOp(get_op_absolute(), [this, ...Array.from(arguments)]);
 };
 P.absolute_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_absolute ??= native.op('absolute', true)!)(this._h);
     return this;
@@ -10661,7 +10662,7 @@ P.absolute_ = function (this: Tensor): any {
   return this;
 };
 P.acos = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_acos ??= native.op('acos')!)(this._h) as Handle);
     } catch (e) {
@@ -10671,7 +10672,7 @@ P.acos = function (this: Tensor): any {
   return callOp(get_op_acos(), [this, ...Array.from(arguments)]);
 };
 P.acos_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_acos ??= native.op('acos', true)!)(this._h);
     return this;
@@ -10683,7 +10684,7 @@ P.acos_ = function (this: Tensor): any {
   return this;
 };
 P.acosh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_acosh ??= native.op('acosh')!)(this._h) as Handle);
     } catch (e) {
@@ -10693,7 +10694,7 @@ P.acosh = function (this: Tensor): any {
   return callOp(get_op_acosh(), [this, ...Array.from(arguments)]);
 };
 P.acosh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_acosh ??= native.op('acosh', true)!)(this._h);
     return this;
@@ -10705,14 +10706,14 @@ P.acosh_ = function (this: Tensor): any {
   return this;
 };
 P.add = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_add ??= native.op('add.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_add ??= native.op('add.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -10722,7 +10723,7 @@ P.add = function (this: Tensor, a?: any): any {
   return callOp(get_op_add_as_method(), [this, ...Array.from(arguments)]);
 };
 P.add_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_add ??= native.op('add.Tensor', true)!)(this._h, a._h);
     return this;
@@ -10730,7 +10731,7 @@ P.add_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_add ??= native.op('add.Scalar', true)!)(this._h, a);
     return this;
@@ -10742,7 +10743,7 @@ P.add_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.addbmm = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_addbmm ??= native.op('addbmm')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -10752,7 +10753,7 @@ P.addbmm = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_addbmm(), [this, ...Array.from(arguments)]);
 };
 P.addbmm_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_addbmm ??= native.op('addbmm', true)!)(this._h, a._h, b._h);
     return this;
@@ -10764,7 +10765,7 @@ P.addbmm_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.addcdiv = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_addcdiv ??= native.op('addcdiv')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -10774,7 +10775,7 @@ P.addcdiv = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_addcdiv(), [this, ...Array.from(arguments)]);
 };
 P.addcdiv_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_addcdiv ??= native.op('addcdiv', true)!)(this._h, a._h, b._h);
     return this;
@@ -10786,7 +10787,7 @@ P.addcdiv_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.addcmul = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_addcmul ??= native.op('addcmul')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -10796,7 +10797,7 @@ P.addcmul = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_addcmul(), [this, ...Array.from(arguments)]);
 };
 P.addcmul_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_addcmul ??= native.op('addcmul', true)!)(this._h, a._h, b._h);
     return this;
@@ -10808,7 +10809,7 @@ P.addcmul_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.addmm = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_addmm ??= native.op('addmm')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -10818,7 +10819,7 @@ P.addmm = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_addmm(), [this, ...Array.from(arguments)]);
 };
 P.addmm_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_addmm ??= native.op('addmm', true)!)(this._h, a._h, b._h);
     return this;
@@ -10830,7 +10831,7 @@ P.addmm_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.addmv = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_addmv ??= native.op('addmv')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -10840,7 +10841,7 @@ P.addmv = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_addmv(), [this, ...Array.from(arguments)]);
 };
 P.addmv_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_addmv ??= native.op('addmv', true)!)(this._h, a._h, b._h);
     return this;
@@ -10852,7 +10853,7 @@ P.addmv_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.addr = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_addr ??= native.op('addr')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -10862,7 +10863,7 @@ P.addr = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_addr(), [this, ...Array.from(arguments)]);
 };
 P.addr_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_addr ??= native.op('addr', true)!)(this._h, a._h, b._h);
     return this;
@@ -10874,7 +10875,7 @@ P.addr_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.adjoint = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_adjoint ??= native.op('adjoint')!)(this._h) as Handle);
     } catch (e) {
@@ -10884,7 +10885,7 @@ P.adjoint = function (this: Tensor): any {
   return callOp(get_op_adjoint(), [this, ...Array.from(arguments)]);
 };
 P.all = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_all ??= native.op('all')!)(this._h) as Handle);
     } catch (e) {
@@ -10897,7 +10898,7 @@ P.allclose = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_allclose(), [this, ...args]);
 };
 P.amax = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_amax ??= native.op('amax')!)(this._h) as Handle);
     } catch (e) {
@@ -10907,7 +10908,7 @@ P.amax = function (this: Tensor): any {
   return callOp(get_op_amax(), [this, ...Array.from(arguments)]);
 };
 P.amin = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_amin ??= native.op('amin')!)(this._h) as Handle);
     } catch (e) {
@@ -10920,7 +10921,7 @@ P.aminmax = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_aminmax(), [this, ...args]);
 };
 P.any = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_any ??= native.op('any')!)(this._h) as Handle);
     } catch (e) {
@@ -10930,7 +10931,7 @@ P.any = function (this: Tensor): any {
   return callOp(get_op_any(), [this, ...Array.from(arguments)]);
 };
 P.arccos = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_arccos ??= native.op('arccos')!)(this._h) as Handle);
     } catch (e) {
@@ -10940,7 +10941,7 @@ P.arccos = function (this: Tensor): any {
   return callOp(get_op_arccos(), [this, ...Array.from(arguments)]);
 };
 P.arccos_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_arccos ??= native.op('arccos', true)!)(this._h);
     return this;
@@ -10952,7 +10953,7 @@ P.arccos_ = function (this: Tensor): any {
   return this;
 };
 P.arccosh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_arccosh ??= native.op('arccosh')!)(this._h) as Handle);
     } catch (e) {
@@ -10962,7 +10963,7 @@ P.arccosh = function (this: Tensor): any {
   return callOp(get_op_arccosh(), [this, ...Array.from(arguments)]);
 };
 P.arccosh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_arccosh ??= native.op('arccosh', true)!)(this._h);
     return this;
@@ -10974,7 +10975,7 @@ P.arccosh_ = function (this: Tensor): any {
   return this;
 };
 P.arcsin = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_arcsin ??= native.op('arcsin')!)(this._h) as Handle);
     } catch (e) {
@@ -10984,7 +10985,7 @@ P.arcsin = function (this: Tensor): any {
   return callOp(get_op_arcsin(), [this, ...Array.from(arguments)]);
 };
 P.arcsin_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_arcsin ??= native.op('arcsin', true)!)(this._h);
     return this;
@@ -10996,7 +10997,7 @@ P.arcsin_ = function (this: Tensor): any {
   return this;
 };
 P.arcsinh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_arcsinh ??= native.op('arcsinh')!)(this._h) as Handle);
     } catch (e) {
@@ -11006,7 +11007,7 @@ P.arcsinh = function (this: Tensor): any {
   return callOp(get_op_arcsinh(), [this, ...Array.from(arguments)]);
 };
 P.arcsinh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_arcsinh ??= native.op('arcsinh', true)!)(this._h);
     return this;
@@ -11018,7 +11019,7 @@ P.arcsinh_ = function (this: Tensor): any {
   return this;
 };
 P.arctan = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_arctan ??= native.op('arctan')!)(this._h) as Handle);
     } catch (e) {
@@ -11028,7 +11029,7 @@ P.arctan = function (this: Tensor): any {
   return callOp(get_op_arctan(), [this, ...Array.from(arguments)]);
 };
 P.arctan_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_arctan ??= native.op('arctan', true)!)(this._h);
     return this;
@@ -11040,7 +11041,7 @@ P.arctan_ = function (this: Tensor): any {
   return this;
 };
 P.arctan2 = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_arctan2 ??= native.op('arctan2')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -11050,7 +11051,7 @@ P.arctan2 = function (this: Tensor, a?: any): any {
   return callOp(get_op_arctan2(), [this, ...Array.from(arguments)]);
 };
 P.arctan2_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_arctan2 ??= native.op('arctan2', true)!)(this._h, a._h);
     return this;
@@ -11062,7 +11063,7 @@ P.arctan2_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.arctanh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_arctanh ??= native.op('arctanh')!)(this._h) as Handle);
     } catch (e) {
@@ -11072,7 +11073,7 @@ P.arctanh = function (this: Tensor): any {
   return callOp(get_op_arctanh(), [this, ...Array.from(arguments)]);
 };
 P.arctanh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_arctanh ??= native.op('arctanh', true)!)(this._h);
     return this;
@@ -11084,7 +11085,7 @@ P.arctanh_ = function (this: Tensor): any {
   return this;
 };
 P.argmax = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_argmax ??= native.op('argmax')!)(this._h) as Handle);
     } catch (e) {
@@ -11094,7 +11095,7 @@ P.argmax = function (this: Tensor): any {
   return callOp(get_op_argmax(), [this, ...Array.from(arguments)]);
 };
 P.argmin = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_argmin ??= native.op('argmin')!)(this._h) as Handle);
     } catch (e) {
@@ -11104,7 +11105,7 @@ P.argmin = function (this: Tensor): any {
   return callOp(get_op_argmin(), [this, ...Array.from(arguments)]);
 };
 P.argsort = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_argsort ??= native.op('argsort')!)(this._h) as Handle);
     } catch (e) {
@@ -11114,7 +11115,7 @@ P.argsort = function (this: Tensor): any {
   return callOp(get_op_argsort(), [this, ...Array.from(arguments)]);
 };
 P.argwhere = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_argwhere ??= native.op('argwhere')!)(this._h) as Handle);
     } catch (e) {
@@ -11131,7 +11132,7 @@ P.as_strided_ = function (this: Tensor, ...args: any[]): any {
   return this;
 };
 P.asin = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_asin ??= native.op('asin')!)(this._h) as Handle);
     } catch (e) {
@@ -11141,7 +11142,7 @@ P.asin = function (this: Tensor): any {
   return callOp(get_op_asin(), [this, ...Array.from(arguments)]);
 };
 P.asin_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_asin ??= native.op('asin', true)!)(this._h);
     return this;
@@ -11153,7 +11154,7 @@ P.asin_ = function (this: Tensor): any {
   return this;
 };
 P.asinh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_asinh ??= native.op('asinh')!)(this._h) as Handle);
     } catch (e) {
@@ -11163,7 +11164,7 @@ P.asinh = function (this: Tensor): any {
   return callOp(get_op_asinh(), [this, ...Array.from(arguments)]);
 };
 P.asinh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_asinh ??= native.op('asinh', true)!)(this._h);
     return this;
@@ -11175,7 +11176,7 @@ P.asinh_ = function (this: Tensor): any {
   return this;
 };
 P.atan = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_atan ??= native.op('atan')!)(this._h) as Handle);
     } catch (e) {
@@ -11185,7 +11186,7 @@ P.atan = function (this: Tensor): any {
   return callOp(get_op_atan(), [this, ...Array.from(arguments)]);
 };
 P.atan_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_atan ??= native.op('atan', true)!)(this._h);
     return this;
@@ -11197,7 +11198,7 @@ P.atan_ = function (this: Tensor): any {
   return this;
 };
 P.atan2 = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_atan2 ??= native.op('atan2')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -11207,7 +11208,7 @@ P.atan2 = function (this: Tensor, a?: any): any {
   return callOp(get_op_atan2(), [this, ...Array.from(arguments)]);
 };
 P.atan2_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_atan2 ??= native.op('atan2', true)!)(this._h, a._h);
     return this;
@@ -11219,7 +11220,7 @@ P.atan2_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.atanh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_atanh ??= native.op('atanh')!)(this._h) as Handle);
     } catch (e) {
@@ -11229,7 +11230,7 @@ P.atanh = function (this: Tensor): any {
   return callOp(get_op_atanh(), [this, ...Array.from(arguments)]);
 };
 P.atanh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_atanh ??= native.op('atanh', true)!)(this._h);
     return this;
@@ -11241,7 +11242,7 @@ P.atanh_ = function (this: Tensor): any {
   return this;
 };
 P.baddbmm = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_baddbmm ??= native.op('baddbmm')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -11251,7 +11252,7 @@ P.baddbmm = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_baddbmm(), [this, ...Array.from(arguments)]);
 };
 P.baddbmm_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_baddbmm ??= native.op('baddbmm', true)!)(this._h, a._h, b._h);
     return this;
@@ -11263,7 +11264,7 @@ P.baddbmm_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.bernoulli = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined && interception.vmaps === 0) {
     try {
       return new Tensor((n_m_bernoulli ??= native.op('bernoulli')!)(this._h) as Handle);
     } catch (e) {
@@ -11273,7 +11274,7 @@ P.bernoulli = function (this: Tensor): any {
   return callOp(get_op_bernoulli(), [this, ...Array.from(arguments)]);
 };
 P.bernoulli_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined && interception.vmaps === 0) {
     try {
       (n_m_bernoulli_ ??= native.op('bernoulli_.Tensor')!)(this._h, a._h);
     return this;
@@ -11285,7 +11286,7 @@ P.bernoulli_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.bfloat16 = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_bfloat16 ??= native.op('bfloat16')!)(this._h) as Handle);
     } catch (e) {
@@ -11295,14 +11296,14 @@ P.bfloat16 = function (this: Tensor): any {
   return callOp(get_op_bfloat16(), [this, ...Array.from(arguments)]);
 };
 P.bitwise_and = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_bitwise_and ??= native.op('bitwise_and.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_bitwise_and ??= native.op('bitwise_and.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11312,7 +11313,7 @@ P.bitwise_and = function (this: Tensor, a?: any): any {
   return callOp(get_op_bitwise_and_as_method(), [this, ...Array.from(arguments)]);
 };
 P.bitwise_and_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_bitwise_and ??= native.op('bitwise_and.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11320,7 +11321,7 @@ P.bitwise_and_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_bitwise_and ??= native.op('bitwise_and.Scalar', true)!)(this._h, a);
     return this;
@@ -11332,14 +11333,14 @@ P.bitwise_and_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.bitwise_left_shift = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_bitwise_left_shift ??= native.op('bitwise_left_shift.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_bitwise_left_shift ??= native.op('bitwise_left_shift.Tensor_Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11349,7 +11350,7 @@ P.bitwise_left_shift = function (this: Tensor, a?: any): any {
   return callOp(get_op_bitwise_left_shift_as_method(), [this, ...Array.from(arguments)]);
 };
 P.bitwise_left_shift_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_bitwise_left_shift ??= native.op('bitwise_left_shift.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11357,7 +11358,7 @@ P.bitwise_left_shift_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_bitwise_left_shift ??= native.op('bitwise_left_shift.Tensor_Scalar', true)!)(this._h, a);
     return this;
@@ -11369,7 +11370,7 @@ P.bitwise_left_shift_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.bitwise_not = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_bitwise_not ??= native.op('bitwise_not')!)(this._h) as Handle);
     } catch (e) {
@@ -11379,7 +11380,7 @@ P.bitwise_not = function (this: Tensor): any {
   return callOp(get_op_bitwise_not(), [this, ...Array.from(arguments)]);
 };
 P.bitwise_not_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_bitwise_not ??= native.op('bitwise_not', true)!)(this._h);
     return this;
@@ -11391,14 +11392,14 @@ P.bitwise_not_ = function (this: Tensor): any {
   return this;
 };
 P.bitwise_or = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_bitwise_or ??= native.op('bitwise_or.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_bitwise_or ??= native.op('bitwise_or.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11408,7 +11409,7 @@ P.bitwise_or = function (this: Tensor, a?: any): any {
   return callOp(get_op_bitwise_or_as_method(), [this, ...Array.from(arguments)]);
 };
 P.bitwise_or_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_bitwise_or ??= native.op('bitwise_or.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11416,7 +11417,7 @@ P.bitwise_or_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_bitwise_or ??= native.op('bitwise_or.Scalar', true)!)(this._h, a);
     return this;
@@ -11428,14 +11429,14 @@ P.bitwise_or_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.bitwise_right_shift = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_bitwise_right_shift ??= native.op('bitwise_right_shift.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_bitwise_right_shift ??= native.op('bitwise_right_shift.Tensor_Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11445,7 +11446,7 @@ P.bitwise_right_shift = function (this: Tensor, a?: any): any {
   return callOp(get_op_bitwise_right_shift_as_method(), [this, ...Array.from(arguments)]);
 };
 P.bitwise_right_shift_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_bitwise_right_shift ??= native.op('bitwise_right_shift.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11453,7 +11454,7 @@ P.bitwise_right_shift_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_bitwise_right_shift ??= native.op('bitwise_right_shift.Tensor_Scalar', true)!)(this._h, a);
     return this;
@@ -11465,14 +11466,14 @@ P.bitwise_right_shift_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.bitwise_xor = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_bitwise_xor ??= native.op('bitwise_xor.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_bitwise_xor ??= native.op('bitwise_xor.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11482,7 +11483,7 @@ P.bitwise_xor = function (this: Tensor, a?: any): any {
   return callOp(get_op_bitwise_xor_as_method(), [this, ...Array.from(arguments)]);
 };
 P.bitwise_xor_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_bitwise_xor ??= native.op('bitwise_xor.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11490,7 +11491,7 @@ P.bitwise_xor_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_bitwise_xor ??= native.op('bitwise_xor.Scalar', true)!)(this._h, a);
     return this;
@@ -11502,7 +11503,7 @@ P.bitwise_xor_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.bmm = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_bmm ??= native.op('bmm')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -11512,7 +11513,7 @@ P.bmm = function (this: Tensor, a?: any): any {
   return callOp(get_op_bmm(), [this, ...Array.from(arguments)]);
 };
 P.bool = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_bool ??= native.op('bool')!)(this._h) as Handle);
     } catch (e) {
@@ -11525,7 +11526,7 @@ P.broadcast_to = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_broadcast_to(), [this, ...args]);
 };
 P.byte = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_byte ??= native.op('byte')!)(this._h) as Handle);
     } catch (e) {
@@ -11535,7 +11536,7 @@ P.byte = function (this: Tensor): any {
   return callOp(get_op_byte(), [this, ...Array.from(arguments)]);
 };
 P.cauchy_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined && interception.vmaps === 0) {
     try {
       (n_m_cauchy_ ??= native.op('cauchy_')!)(this._h);
     return this;
@@ -11547,7 +11548,7 @@ P.cauchy_ = function (this: Tensor): any {
   return this;
 };
 P.ceil = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_ceil ??= native.op('ceil')!)(this._h) as Handle);
     } catch (e) {
@@ -11557,7 +11558,7 @@ P.ceil = function (this: Tensor): any {
   return callOp(get_op_ceil(), [this, ...Array.from(arguments)]);
 };
 P.ceil_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_ceil ??= native.op('ceil', true)!)(this._h);
     return this;
@@ -11569,7 +11570,7 @@ P.ceil_ = function (this: Tensor): any {
   return this;
 };
 P.char = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_char ??= native.op('char')!)(this._h) as Handle);
     } catch (e) {
@@ -11582,7 +11583,7 @@ P.chunk = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_chunk(), [this, ...args]);
 };
 P.clamp = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_clamp ??= native.op('clamp')!)(this._h) as Handle);
     } catch (e) {
@@ -11592,7 +11593,7 @@ P.clamp = function (this: Tensor): any {
   return callOp(get_op_clamp(), [this, ...Array.from(arguments)]);
 };
 P.clamp_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_clamp ??= native.op('clamp', true)!)(this._h);
     return this;
@@ -11604,14 +11605,14 @@ P.clamp_ = function (this: Tensor): any {
   return this;
 };
 P.clamp_max = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_clamp_max ??= native.op('clamp_max.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_clamp_max ??= native.op('clamp_max')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11621,7 +11622,7 @@ P.clamp_max = function (this: Tensor, a?: any): any {
   return callOp(get_op_clamp_max(), [this, ...Array.from(arguments)]);
 };
 P.clamp_max_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_clamp_max ??= native.op('clamp_max.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11629,7 +11630,7 @@ P.clamp_max_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_clamp_max ??= native.op('clamp_max', true)!)(this._h, a);
     return this;
@@ -11641,14 +11642,14 @@ P.clamp_max_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.clamp_min = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_clamp_min ??= native.op('clamp_min.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_clamp_min ??= native.op('clamp_min')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11658,7 +11659,7 @@ P.clamp_min = function (this: Tensor, a?: any): any {
   return callOp(get_op_clamp_min(), [this, ...Array.from(arguments)]);
 };
 P.clamp_min_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_clamp_min ??= native.op('clamp_min.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11666,7 +11667,7 @@ P.clamp_min_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_clamp_min ??= native.op('clamp_min', true)!)(this._h, a);
     return this;
@@ -11678,7 +11679,7 @@ P.clamp_min_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.clip = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_clip ??= native.op('clip')!)(this._h) as Handle);
     } catch (e) {
@@ -11688,7 +11689,7 @@ P.clip = function (this: Tensor): any {
   return callOp(get_op_clip(), [this, ...Array.from(arguments)]);
 };
 P.clip_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_clip ??= native.op('clip', true)!)(this._h);
     return this;
@@ -11700,7 +11701,7 @@ P.clip_ = function (this: Tensor): any {
   return this;
 };
 P.clone = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_clone ??= native.op('clone')!)(this._h) as Handle);
     } catch (e) {
@@ -11710,7 +11711,7 @@ P.clone = function (this: Tensor): any {
   return callOp(get_op_clone(), [this, ...Array.from(arguments)]);
 };
 P.contiguous = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_contiguous ??= native.op('contiguous')!)(this._h) as Handle);
     } catch (e) {
@@ -11720,7 +11721,7 @@ P.contiguous = function (this: Tensor): any {
   return callOp(get_op_contiguous(), [this, ...Array.from(arguments)]);
 };
 P.copy_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_m_copy_ ??= native.op('copy_')!)(this._h, a._h);
     return this;
@@ -11732,14 +11733,14 @@ P.copy_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.copysign = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_copysign ??= native.op('copysign.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_copysign ??= native.op('copysign.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11749,7 +11750,7 @@ P.copysign = function (this: Tensor, a?: any): any {
   return callOp(get_op_copysign(), [this, ...Array.from(arguments)]);
 };
 P.copysign_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_copysign ??= native.op('copysign.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11757,7 +11758,7 @@ P.copysign_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_copysign ??= native.op('copysign.Scalar', true)!)(this._h, a);
     return this;
@@ -11769,7 +11770,7 @@ P.copysign_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.cos = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_cos ??= native.op('cos')!)(this._h) as Handle);
     } catch (e) {
@@ -11779,7 +11780,7 @@ P.cos = function (this: Tensor): any {
   return callOp(get_op_cos(), [this, ...Array.from(arguments)]);
 };
 P.cos_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_cos ??= native.op('cos', true)!)(this._h);
     return this;
@@ -11791,7 +11792,7 @@ P.cos_ = function (this: Tensor): any {
   return this;
 };
 P.cosh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_cosh ??= native.op('cosh')!)(this._h) as Handle);
     } catch (e) {
@@ -11801,7 +11802,7 @@ P.cosh = function (this: Tensor): any {
   return callOp(get_op_cosh(), [this, ...Array.from(arguments)]);
 };
 P.cosh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_cosh ??= native.op('cosh', true)!)(this._h);
     return this;
@@ -11813,7 +11814,7 @@ P.cosh_ = function (this: Tensor): any {
   return this;
 };
 P.count_nonzero = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_count_nonzero ??= native.op('count_nonzero')!)(this._h) as Handle);
     } catch (e) {
@@ -11843,7 +11844,7 @@ P.cumsum_ = function (this: Tensor, ...args: any[]): any {
   return this;
 };
 P.diag = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_diag ??= native.op('diag')!)(this._h) as Handle);
     } catch (e) {
@@ -11853,7 +11854,7 @@ P.diag = function (this: Tensor): any {
   return callOp(get_op_diag(), [this, ...Array.from(arguments)]);
 };
 P.diag_embed = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_diag_embed ??= native.op('diag_embed')!)(this._h) as Handle);
     } catch (e) {
@@ -11863,7 +11864,7 @@ P.diag_embed = function (this: Tensor): any {
   return callOp(get_op_diag_embed(), [this, ...Array.from(arguments)]);
 };
 P.diagflat = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_diagflat ??= native.op('diagflat')!)(this._h) as Handle);
     } catch (e) {
@@ -11873,7 +11874,7 @@ P.diagflat = function (this: Tensor): any {
   return callOp(get_op_diagflat(), [this, ...Array.from(arguments)]);
 };
 P.diagonal = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_diagonal ??= native.op('diagonal')!)(this._h) as Handle);
     } catch (e) {
@@ -11883,7 +11884,7 @@ P.diagonal = function (this: Tensor): any {
   return callOp(get_op_diagonal(), [this, ...Array.from(arguments)]);
 };
 P.diagonal_scatter = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_diagonal_scatter ??= native.op('diagonal_scatter')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -11893,14 +11894,14 @@ P.diagonal_scatter = function (this: Tensor, a?: any): any {
   return callOp(get_op_diagonal_scatter(), [this, ...Array.from(arguments)]);
 };
 P.div = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_div ??= native.op('div.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_div ??= native.op('div.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11910,7 +11911,7 @@ P.div = function (this: Tensor, a?: any): any {
   return callOp(get_op_div_as_method(), [this, ...Array.from(arguments)]);
 };
 P.div_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_div ??= native.op('div.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11918,7 +11919,7 @@ P.div_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_div ??= native.op('div.Scalar', true)!)(this._h, a);
     return this;
@@ -11930,14 +11931,14 @@ P.div_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.divide = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_divide ??= native.op('divide.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_divide ??= native.op('divide.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -11947,7 +11948,7 @@ P.divide = function (this: Tensor, a?: any): any {
   return callOp(get_op_divide(), [this, ...Array.from(arguments)]);
 };
 P.divide_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_divide ??= native.op('divide.Tensor', true)!)(this._h, a._h);
     return this;
@@ -11955,7 +11956,7 @@ P.divide_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_divide ??= native.op('divide.Scalar', true)!)(this._h, a);
     return this;
@@ -11967,7 +11968,7 @@ P.divide_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.dot = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_dot ??= native.op('dot')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -11977,7 +11978,7 @@ P.dot = function (this: Tensor, a?: any): any {
   return callOp(get_op_dot(), [this, ...Array.from(arguments)]);
 };
 P.double = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_double ??= native.op('double')!)(this._h) as Handle);
     } catch (e) {
@@ -11990,14 +11991,14 @@ P.dsplit = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_dsplit(), [this, ...args]);
 };
 P.eq = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_eq ??= native.op('eq.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_eq ??= native.op('eq.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12007,7 +12008,7 @@ P.eq = function (this: Tensor, a?: any): any {
   return callOp(get_op_eq(), [this, ...Array.from(arguments)]);
 };
 P.eq_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_eq ??= native.op('eq.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12015,7 +12016,7 @@ P.eq_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_eq ??= native.op('eq.Scalar', true)!)(this._h, a);
     return this;
@@ -12030,7 +12031,7 @@ P.equal = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_equal(), [this, ...args]);
 };
 P.erf = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_erf ??= native.op('erf')!)(this._h) as Handle);
     } catch (e) {
@@ -12040,7 +12041,7 @@ P.erf = function (this: Tensor): any {
   return callOp(get_op_erf(), [this, ...Array.from(arguments)]);
 };
 P.erf_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_erf ??= native.op('erf', true)!)(this._h);
     return this;
@@ -12052,7 +12053,7 @@ P.erf_ = function (this: Tensor): any {
   return this;
 };
 P.erfc = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_erfc ??= native.op('erfc')!)(this._h) as Handle);
     } catch (e) {
@@ -12062,7 +12063,7 @@ P.erfc = function (this: Tensor): any {
   return callOp(get_op_erfc(), [this, ...Array.from(arguments)]);
 };
 P.erfc_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_erfc ??= native.op('erfc', true)!)(this._h);
     return this;
@@ -12074,7 +12075,7 @@ P.erfc_ = function (this: Tensor): any {
   return this;
 };
 P.erfinv = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_erfinv ??= native.op('erfinv')!)(this._h) as Handle);
     } catch (e) {
@@ -12084,7 +12085,7 @@ P.erfinv = function (this: Tensor): any {
   return callOp(get_op_erfinv(), [this, ...Array.from(arguments)]);
 };
 P.erfinv_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_erfinv ??= native.op('erfinv', true)!)(this._h);
     return this;
@@ -12096,7 +12097,7 @@ P.erfinv_ = function (this: Tensor): any {
   return this;
 };
 P.exp = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_exp ??= native.op('exp')!)(this._h) as Handle);
     } catch (e) {
@@ -12106,7 +12107,7 @@ P.exp = function (this: Tensor): any {
   return callOp(get_op_exp(), [this, ...Array.from(arguments)]);
 };
 P.exp_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_exp ??= native.op('exp', true)!)(this._h);
     return this;
@@ -12118,7 +12119,7 @@ P.exp_ = function (this: Tensor): any {
   return this;
 };
 P.exp2 = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_exp2 ??= native.op('exp2')!)(this._h) as Handle);
     } catch (e) {
@@ -12128,7 +12129,7 @@ P.exp2 = function (this: Tensor): any {
   return callOp(get_op_exp2(), [this, ...Array.from(arguments)]);
 };
 P.exp2_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_exp2 ??= native.op('exp2', true)!)(this._h);
     return this;
@@ -12143,7 +12144,7 @@ P.expand = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_expand(), [this, ...args]);
 };
 P.expand_as = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_expand_as ??= native.op('expand_as')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -12153,7 +12154,7 @@ P.expand_as = function (this: Tensor, a?: any): any {
   return callOp(get_op_expand_as(), [this, ...Array.from(arguments)]);
 };
 P.expm1 = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_expm1 ??= native.op('expm1')!)(this._h) as Handle);
     } catch (e) {
@@ -12163,7 +12164,7 @@ P.expm1 = function (this: Tensor): any {
   return callOp(get_op_expm1(), [this, ...Array.from(arguments)]);
 };
 P.expm1_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_expm1 ??= native.op('expm1', true)!)(this._h);
     return this;
@@ -12175,7 +12176,7 @@ P.expm1_ = function (this: Tensor): any {
   return this;
 };
 P.exponential_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined && interception.vmaps === 0) {
     try {
       (n_m_exponential_ ??= native.op('exponential_')!)(this._h);
     return this;
@@ -12187,7 +12188,7 @@ P.exponential_ = function (this: Tensor): any {
   return this;
 };
 P.fill_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_m_fill_ ??= native.op('fill_.Tensor')!)(this._h, a._h);
     return this;
@@ -12195,7 +12196,7 @@ P.fill_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_m_fill_ ??= native.op('fill_.Scalar')!)(this._h, a);
     return this;
@@ -12207,7 +12208,7 @@ P.fill_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.fix = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_fix ??= native.op('fix')!)(this._h) as Handle);
     } catch (e) {
@@ -12217,7 +12218,7 @@ P.fix = function (this: Tensor): any {
   return callOp(get_op_fix(), [this, ...Array.from(arguments)]);
 };
 P.fix_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_fix ??= native.op('fix', true)!)(this._h);
     return this;
@@ -12229,7 +12230,7 @@ P.fix_ = function (this: Tensor): any {
   return this;
 };
 P.flatten = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_flatten ??= native.op('flatten')!)(this._h) as Handle);
     } catch (e) {
@@ -12242,7 +12243,7 @@ P.flip = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_flip(), [this, ...args]);
 };
 P.fliplr = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_fliplr ??= native.op('fliplr')!)(this._h) as Handle);
     } catch (e) {
@@ -12252,7 +12253,7 @@ P.fliplr = function (this: Tensor): any {
   return callOp(get_op_fliplr(), [this, ...Array.from(arguments)]);
 };
 P.flipud = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_flipud ??= native.op('flipud')!)(this._h) as Handle);
     } catch (e) {
@@ -12262,7 +12263,7 @@ P.flipud = function (this: Tensor): any {
   return callOp(get_op_flipud(), [this, ...Array.from(arguments)]);
 };
 P.float = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_float ??= native.op('float')!)(this._h) as Handle);
     } catch (e) {
@@ -12272,14 +12273,14 @@ P.float = function (this: Tensor): any {
   return callOp(get_op_float(), [this, ...Array.from(arguments)]);
 };
 P.float_power = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_float_power ??= native.op('float_power.Tensor_Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_float_power ??= native.op('float_power.Tensor_Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12289,7 +12290,7 @@ P.float_power = function (this: Tensor, a?: any): any {
   return callOp(get_op_float_power_as_method(), [this, ...Array.from(arguments)]);
 };
 P.float_power_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_float_power ??= native.op('float_power.Tensor_Tensor', true)!)(this._h, a._h);
     return this;
@@ -12297,7 +12298,7 @@ P.float_power_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_float_power ??= native.op('float_power.Tensor_Scalar', true)!)(this._h, a);
     return this;
@@ -12309,7 +12310,7 @@ P.float_power_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.floor = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_floor ??= native.op('floor')!)(this._h) as Handle);
     } catch (e) {
@@ -12319,7 +12320,7 @@ P.floor = function (this: Tensor): any {
   return callOp(get_op_floor(), [this, ...Array.from(arguments)]);
 };
 P.floor_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_floor ??= native.op('floor', true)!)(this._h);
     return this;
@@ -12331,14 +12332,14 @@ P.floor_ = function (this: Tensor): any {
   return this;
 };
 P.floor_divide = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_floor_divide ??= native.op('floor_divide')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_floor_divide ??= native.op('floor_divide.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12348,7 +12349,7 @@ P.floor_divide = function (this: Tensor, a?: any): any {
   return callOp(get_op_floor_divide(), [this, ...Array.from(arguments)]);
 };
 P.floor_divide_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_floor_divide ??= native.op('floor_divide', true)!)(this._h, a._h);
     return this;
@@ -12356,7 +12357,7 @@ P.floor_divide_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_floor_divide ??= native.op('floor_divide.Scalar', true)!)(this._h, a);
     return this;
@@ -12368,7 +12369,7 @@ P.floor_divide_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.fmax = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_fmax ??= native.op('fmax')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -12378,7 +12379,7 @@ P.fmax = function (this: Tensor, a?: any): any {
   return callOp(get_op_fmax(), [this, ...Array.from(arguments)]);
 };
 P.fmin = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_fmin ??= native.op('fmin')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -12388,14 +12389,14 @@ P.fmin = function (this: Tensor, a?: any): any {
   return callOp(get_op_fmin(), [this, ...Array.from(arguments)]);
 };
 P.fmod = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_fmod ??= native.op('fmod.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_fmod ??= native.op('fmod.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12405,7 +12406,7 @@ P.fmod = function (this: Tensor, a?: any): any {
   return callOp(get_op_fmod(), [this, ...Array.from(arguments)]);
 };
 P.fmod_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_fmod ??= native.op('fmod.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12413,7 +12414,7 @@ P.fmod_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_fmod ??= native.op('fmod.Scalar', true)!)(this._h, a);
     return this;
@@ -12425,7 +12426,7 @@ P.fmod_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.frac = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_frac ??= native.op('frac')!)(this._h) as Handle);
     } catch (e) {
@@ -12435,7 +12436,7 @@ P.frac = function (this: Tensor): any {
   return callOp(get_op_frac(), [this, ...Array.from(arguments)]);
 };
 P.frac_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_frac ??= native.op('frac', true)!)(this._h);
     return this;
@@ -12450,14 +12451,14 @@ P.gather = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_gather(), [this, ...args]);
 };
 P.ge = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_ge ??= native.op('ge.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_ge ??= native.op('ge.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12467,7 +12468,7 @@ P.ge = function (this: Tensor, a?: any): any {
   return callOp(get_op_ge(), [this, ...Array.from(arguments)]);
 };
 P.ge_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_ge ??= native.op('ge.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12475,7 +12476,7 @@ P.ge_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_ge ??= native.op('ge.Scalar', true)!)(this._h, a);
     return this;
@@ -12491,7 +12492,7 @@ P.geometric_ = function (this: Tensor, ...args: any[]): any {
   return this;
 };
 P.ger = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_ger ??= native.op('ger')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -12501,14 +12502,14 @@ P.ger = function (this: Tensor, a?: any): any {
   return callOp(get_op_ger(), [this, ...Array.from(arguments)]);
 };
 P.greater = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_greater ??= native.op('greater.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_greater ??= native.op('greater.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12518,7 +12519,7 @@ P.greater = function (this: Tensor, a?: any): any {
   return callOp(get_op_greater(), [this, ...Array.from(arguments)]);
 };
 P.greater_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_greater ??= native.op('greater.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12526,7 +12527,7 @@ P.greater_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_greater ??= native.op('greater.Scalar', true)!)(this._h, a);
     return this;
@@ -12538,14 +12539,14 @@ P.greater_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.greater_equal = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_greater_equal ??= native.op('greater_equal.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_greater_equal ??= native.op('greater_equal.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12555,7 +12556,7 @@ P.greater_equal = function (this: Tensor, a?: any): any {
   return callOp(get_op_greater_equal(), [this, ...Array.from(arguments)]);
 };
 P.greater_equal_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_greater_equal ??= native.op('greater_equal.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12563,7 +12564,7 @@ P.greater_equal_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_greater_equal ??= native.op('greater_equal.Scalar', true)!)(this._h, a);
     return this;
@@ -12575,14 +12576,14 @@ P.greater_equal_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.gt = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_gt ??= native.op('gt.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_gt ??= native.op('gt.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12592,7 +12593,7 @@ P.gt = function (this: Tensor, a?: any): any {
   return callOp(get_op_gt(), [this, ...Array.from(arguments)]);
 };
 P.gt_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_gt ??= native.op('gt.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12600,7 +12601,7 @@ P.gt_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_gt ??= native.op('gt.Scalar', true)!)(this._h, a);
     return this;
@@ -12612,7 +12613,7 @@ P.gt_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.half = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_half ??= native.op('half')!)(this._h) as Handle);
     } catch (e) {
@@ -12625,7 +12626,7 @@ P.hsplit = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_hsplit(), [this, ...args]);
 };
 P.hypot = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_hypot ??= native.op('hypot')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -12635,7 +12636,7 @@ P.hypot = function (this: Tensor, a?: any): any {
   return callOp(get_op_hypot(), [this, ...Array.from(arguments)]);
 };
 P.hypot_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_hypot ??= native.op('hypot', true)!)(this._h, a._h);
     return this;
@@ -12678,7 +12679,7 @@ P.index_select = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_index_select(), [this, ...args]);
 };
 P.inner = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_inner ??= native.op('inner')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -12688,7 +12689,7 @@ P.inner = function (this: Tensor, a?: any): any {
   return callOp(get_op_inner(), [this, ...Array.from(arguments)]);
 };
 P.int = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_int ??= native.op('int')!)(this._h) as Handle);
     } catch (e) {
@@ -12698,7 +12699,7 @@ P.int = function (this: Tensor): any {
   return callOp(get_op_int(), [this, ...Array.from(arguments)]);
 };
 P.isclose = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_isclose ??= native.op('isclose')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -12708,7 +12709,7 @@ P.isclose = function (this: Tensor, a?: any): any {
   return callOp(get_op_isclose(), [this, ...Array.from(arguments)]);
 };
 P.isfinite = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_isfinite ??= native.op('isfinite')!)(this._h) as Handle);
     } catch (e) {
@@ -12718,7 +12719,7 @@ P.isfinite = function (this: Tensor): any {
   return callOp(get_op_isfinite(), [this, ...Array.from(arguments)]);
 };
 P.isinf = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_isinf ??= native.op('isinf')!)(this._h) as Handle);
     } catch (e) {
@@ -12728,7 +12729,7 @@ P.isinf = function (this: Tensor): any {
   return callOp(get_op_isinf(), [this, ...Array.from(arguments)]);
 };
 P.isnan = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_isnan ??= native.op('isnan')!)(this._h) as Handle);
     } catch (e) {
@@ -12738,7 +12739,7 @@ P.isnan = function (this: Tensor): any {
   return callOp(get_op_isnan(), [this, ...Array.from(arguments)]);
 };
 P.isneginf = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_isneginf ??= native.op('isneginf')!)(this._h) as Handle);
     } catch (e) {
@@ -12748,7 +12749,7 @@ P.isneginf = function (this: Tensor): any {
   return callOp(get_op_isneginf(), [this, ...Array.from(arguments)]);
 };
 P.isposinf = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_isposinf ??= native.op('isposinf')!)(this._h) as Handle);
     } catch (e) {
@@ -12761,14 +12762,14 @@ P.kthvalue = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_kthvalue(), [this, ...args]);
 };
 P.le = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_le ??= native.op('le.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_le ??= native.op('le.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12778,7 +12779,7 @@ P.le = function (this: Tensor, a?: any): any {
   return callOp(get_op_le(), [this, ...Array.from(arguments)]);
 };
 P.le_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_le ??= native.op('le.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12786,7 +12787,7 @@ P.le_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_le ??= native.op('le.Scalar', true)!)(this._h, a);
     return this;
@@ -12798,7 +12799,7 @@ P.le_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.lerp = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_lerp ??= native.op('lerp.Tensor')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -12808,7 +12809,7 @@ P.lerp = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_lerp(), [this, ...Array.from(arguments)]);
 };
 P.lerp_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_lerp ??= native.op('lerp.Tensor', true)!)(this._h, a._h, b._h);
     return this;
@@ -12820,14 +12821,14 @@ P.lerp_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.less = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_less ??= native.op('less.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_less ??= native.op('less.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12837,7 +12838,7 @@ P.less = function (this: Tensor, a?: any): any {
   return callOp(get_op_less(), [this, ...Array.from(arguments)]);
 };
 P.less_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_less ??= native.op('less.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12845,7 +12846,7 @@ P.less_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_less ??= native.op('less.Scalar', true)!)(this._h, a);
     return this;
@@ -12857,14 +12858,14 @@ P.less_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.less_equal = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_less_equal ??= native.op('less_equal.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_less_equal ??= native.op('less_equal.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -12874,7 +12875,7 @@ P.less_equal = function (this: Tensor, a?: any): any {
   return callOp(get_op_less_equal(), [this, ...Array.from(arguments)]);
 };
 P.less_equal_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_less_equal ??= native.op('less_equal.Tensor', true)!)(this._h, a._h);
     return this;
@@ -12882,7 +12883,7 @@ P.less_equal_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_less_equal ??= native.op('less_equal.Scalar', true)!)(this._h, a);
     return this;
@@ -12894,7 +12895,7 @@ P.less_equal_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.log = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_log ??= native.op('log')!)(this._h) as Handle);
     } catch (e) {
@@ -12904,7 +12905,7 @@ P.log = function (this: Tensor): any {
   return callOp(get_op_log(), [this, ...Array.from(arguments)]);
 };
 P.log_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_log ??= native.op('log', true)!)(this._h);
     return this;
@@ -12916,7 +12917,7 @@ P.log_ = function (this: Tensor): any {
   return this;
 };
 P.log10 = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_log10 ??= native.op('log10')!)(this._h) as Handle);
     } catch (e) {
@@ -12926,7 +12927,7 @@ P.log10 = function (this: Tensor): any {
   return callOp(get_op_log10(), [this, ...Array.from(arguments)]);
 };
 P.log10_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_log10 ??= native.op('log10', true)!)(this._h);
     return this;
@@ -12938,7 +12939,7 @@ P.log10_ = function (this: Tensor): any {
   return this;
 };
 P.log1p = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_log1p ??= native.op('log1p')!)(this._h) as Handle);
     } catch (e) {
@@ -12948,7 +12949,7 @@ P.log1p = function (this: Tensor): any {
   return callOp(get_op_log1p(), [this, ...Array.from(arguments)]);
 };
 P.log1p_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_log1p ??= native.op('log1p', true)!)(this._h);
     return this;
@@ -12960,7 +12961,7 @@ P.log1p_ = function (this: Tensor): any {
   return this;
 };
 P.log2 = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_log2 ??= native.op('log2')!)(this._h) as Handle);
     } catch (e) {
@@ -12970,7 +12971,7 @@ P.log2 = function (this: Tensor): any {
   return callOp(get_op_log2(), [this, ...Array.from(arguments)]);
 };
 P.log2_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_log2 ??= native.op('log2', true)!)(this._h);
     return this;
@@ -12982,7 +12983,7 @@ P.log2_ = function (this: Tensor): any {
   return this;
 };
 P.log_normal_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined && interception.vmaps === 0) {
     try {
       (n_m_log_normal_ ??= native.op('log_normal_')!)(this._h);
     return this;
@@ -12997,7 +12998,7 @@ P.log_softmax = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_log_softmax(), [this, ...args]);
 };
 P.logaddexp = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_logaddexp ??= native.op('logaddexp')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13007,7 +13008,7 @@ P.logaddexp = function (this: Tensor, a?: any): any {
   return callOp(get_op_logaddexp(), [this, ...Array.from(arguments)]);
 };
 P.logical_and = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_logical_and ??= native.op('logical_and')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13017,7 +13018,7 @@ P.logical_and = function (this: Tensor, a?: any): any {
   return callOp(get_op_logical_and(), [this, ...Array.from(arguments)]);
 };
 P.logical_and_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_logical_and ??= native.op('logical_and', true)!)(this._h, a._h);
     return this;
@@ -13029,7 +13030,7 @@ P.logical_and_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.logical_not = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_logical_not ??= native.op('logical_not')!)(this._h) as Handle);
     } catch (e) {
@@ -13039,7 +13040,7 @@ P.logical_not = function (this: Tensor): any {
   return callOp(get_op_logical_not(), [this, ...Array.from(arguments)]);
 };
 P.logical_not_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_logical_not ??= native.op('logical_not', true)!)(this._h);
     return this;
@@ -13051,7 +13052,7 @@ P.logical_not_ = function (this: Tensor): any {
   return this;
 };
 P.logical_or = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_logical_or ??= native.op('logical_or')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13061,7 +13062,7 @@ P.logical_or = function (this: Tensor, a?: any): any {
   return callOp(get_op_logical_or(), [this, ...Array.from(arguments)]);
 };
 P.logical_or_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_logical_or ??= native.op('logical_or', true)!)(this._h, a._h);
     return this;
@@ -13073,7 +13074,7 @@ P.logical_or_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.logical_xor = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_logical_xor ??= native.op('logical_xor')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13083,7 +13084,7 @@ P.logical_xor = function (this: Tensor, a?: any): any {
   return callOp(get_op_logical_xor(), [this, ...Array.from(arguments)]);
 };
 P.logical_xor_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_logical_xor ??= native.op('logical_xor', true)!)(this._h, a._h);
     return this;
@@ -13098,7 +13099,7 @@ P.logsumexp = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_logsumexp(), [this, ...args]);
 };
 P.long = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_long ??= native.op('long')!)(this._h) as Handle);
     } catch (e) {
@@ -13108,14 +13109,14 @@ P.long = function (this: Tensor): any {
   return callOp(get_op_long(), [this, ...Array.from(arguments)]);
 };
 P.lt = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_lt ??= native.op('lt.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_lt ??= native.op('lt.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -13125,7 +13126,7 @@ P.lt = function (this: Tensor, a?: any): any {
   return callOp(get_op_lt(), [this, ...Array.from(arguments)]);
 };
 P.lt_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_lt ??= native.op('lt.Tensor', true)!)(this._h, a._h);
     return this;
@@ -13133,7 +13134,7 @@ P.lt_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_lt ??= native.op('lt.Scalar', true)!)(this._h, a);
     return this;
@@ -13145,7 +13146,7 @@ P.lt_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.masked_fill = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_masked_fill ??= native.op('masked_fill.Tensor')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -13155,7 +13156,7 @@ P.masked_fill = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_masked_fill(), [this, ...Array.from(arguments)]);
 };
 P.masked_fill_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_masked_fill ??= native.op('masked_fill.Tensor', true)!)(this._h, a._h, b._h);
     return this;
@@ -13167,7 +13168,7 @@ P.masked_fill_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.masked_scatter = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_masked_scatter ??= native.op('masked_scatter')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -13177,7 +13178,7 @@ P.masked_scatter = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_masked_scatter(), [this, ...Array.from(arguments)]);
 };
 P.masked_scatter_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_masked_scatter ??= native.op('masked_scatter', true)!)(this._h, a._h, b._h);
     return this;
@@ -13189,7 +13190,7 @@ P.masked_scatter_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.masked_select = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_masked_select ??= native.op('masked_select')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13199,7 +13200,7 @@ P.masked_select = function (this: Tensor, a?: any): any {
   return callOp(get_op_masked_select(), [this, ...Array.from(arguments)]);
 };
 P.matmul = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_matmul ??= native.op('matmul')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13209,7 +13210,7 @@ P.matmul = function (this: Tensor, a?: any): any {
   return callOp(get_op_matmul(), [this, ...Array.from(arguments)]);
 };
 P.max = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_max ??= native.op('max')!)(this._h) as Handle);
     } catch (e) {
@@ -13219,7 +13220,7 @@ P.max = function (this: Tensor): any {
   return callOp(get_op_max(), [this, ...Array.from(arguments)]);
 };
 P.maximum = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_maximum ??= native.op('maximum')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13229,7 +13230,7 @@ P.maximum = function (this: Tensor, a?: any): any {
   return callOp(get_op_maximum(), [this, ...Array.from(arguments)]);
 };
 P.mean = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_mean ??= native.op('mean')!)(this._h) as Handle);
     } catch (e) {
@@ -13239,7 +13240,7 @@ P.mean = function (this: Tensor): any {
   return callOp(get_op_mean(), [this, ...Array.from(arguments)]);
 };
 P.median = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_median ??= native.op('median')!)(this._h) as Handle);
     } catch (e) {
@@ -13249,7 +13250,7 @@ P.median = function (this: Tensor): any {
   return callOp(get_op_median(), [this, ...Array.from(arguments)]);
 };
 P.min = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_min ??= native.op('min')!)(this._h) as Handle);
     } catch (e) {
@@ -13259,7 +13260,7 @@ P.min = function (this: Tensor): any {
   return callOp(get_op_min(), [this, ...Array.from(arguments)]);
 };
 P.minimum = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_minimum ??= native.op('minimum')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13269,7 +13270,7 @@ P.minimum = function (this: Tensor, a?: any): any {
   return callOp(get_op_minimum(), [this, ...Array.from(arguments)]);
 };
 P.mm = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_mm ??= native.op('mm')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13285,7 +13286,7 @@ P.movedim = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_movedim(), [this, ...args]);
 };
 P.msort = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_msort ??= native.op('msort')!)(this._h) as Handle);
     } catch (e) {
@@ -13295,14 +13296,14 @@ P.msort = function (this: Tensor): any {
   return callOp(get_op_msort(), [this, ...Array.from(arguments)]);
 };
 P.mul = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_mul ??= native.op('mul.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_mul ??= native.op('mul.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -13312,7 +13313,7 @@ P.mul = function (this: Tensor, a?: any): any {
   return callOp(get_op_mul_as_method(), [this, ...Array.from(arguments)]);
 };
 P.mul_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_mul ??= native.op('mul.Tensor', true)!)(this._h, a._h);
     return this;
@@ -13320,7 +13321,7 @@ P.mul_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_mul ??= native.op('mul.Scalar', true)!)(this._h, a);
     return this;
@@ -13335,14 +13336,14 @@ P.multinomial = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_multinomial(), [this, ...args]);
 };
 P.multiply = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_multiply ??= native.op('multiply.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_multiply ??= native.op('multiply.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -13352,7 +13353,7 @@ P.multiply = function (this: Tensor, a?: any): any {
   return callOp(get_op_multiply(), [this, ...Array.from(arguments)]);
 };
 P.multiply_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_multiply ??= native.op('multiply.Tensor', true)!)(this._h, a._h);
     return this;
@@ -13360,7 +13361,7 @@ P.multiply_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_multiply ??= native.op('multiply.Scalar', true)!)(this._h, a);
     return this;
@@ -13372,7 +13373,7 @@ P.multiply_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.mv = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_mv ??= native.op('mv')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13382,7 +13383,7 @@ P.mv = function (this: Tensor, a?: any): any {
   return callOp(get_op_mv(), [this, ...Array.from(arguments)]);
 };
 P.nan_to_num = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_nan_to_num ??= native.op('nan_to_num')!)(this._h) as Handle);
     } catch (e) {
@@ -13392,7 +13393,7 @@ P.nan_to_num = function (this: Tensor): any {
   return callOp(get_op_nan_to_num(), [this, ...Array.from(arguments)]);
 };
 P.nan_to_num_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_nan_to_num ??= native.op('nan_to_num', true)!)(this._h);
     return this;
@@ -13404,7 +13405,7 @@ P.nan_to_num_ = function (this: Tensor): any {
   return this;
 };
 P.nanmean = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_nanmean ??= native.op('nanmean')!)(this._h) as Handle);
     } catch (e) {
@@ -13414,7 +13415,7 @@ P.nanmean = function (this: Tensor): any {
   return callOp(get_op_nanmean(), [this, ...Array.from(arguments)]);
 };
 P.nansum = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_nansum ??= native.op('nansum')!)(this._h) as Handle);
     } catch (e) {
@@ -13427,14 +13428,14 @@ P.narrow = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_narrow(), [this, ...args]);
 };
 P.ne = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_ne ??= native.op('ne.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_ne ??= native.op('ne.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -13444,7 +13445,7 @@ P.ne = function (this: Tensor, a?: any): any {
   return callOp(get_op_ne(), [this, ...Array.from(arguments)]);
 };
 P.ne_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_ne ??= native.op('ne.Tensor', true)!)(this._h, a._h);
     return this;
@@ -13452,7 +13453,7 @@ P.ne_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_ne ??= native.op('ne.Scalar', true)!)(this._h, a);
     return this;
@@ -13464,7 +13465,7 @@ P.ne_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.neg = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_neg ??= native.op('neg')!)(this._h) as Handle);
     } catch (e) {
@@ -13474,7 +13475,7 @@ P.neg = function (this: Tensor): any {
   return callOp(get_op_neg(), [this, ...Array.from(arguments)]);
 };
 P.neg_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_neg ??= native.op('neg', true)!)(this._h);
     return this;
@@ -13486,7 +13487,7 @@ P.neg_ = function (this: Tensor): any {
   return this;
 };
 P.negative = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_negative ??= native.op('negative')!)(this._h) as Handle);
     } catch (e) {
@@ -13496,7 +13497,7 @@ P.negative = function (this: Tensor): any {
   return callOp(get_op_negative(), [this, ...Array.from(arguments)]);
 };
 P.negative_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_negative ??= native.op('negative', true)!)(this._h);
     return this;
@@ -13520,7 +13521,7 @@ P.new_zeros = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_new_zeros(), [this, ...args]);
 };
 P.nonzero = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_nonzero ??= native.op('nonzero')!)(this._h) as Handle);
     } catch (e) {
@@ -13530,7 +13531,7 @@ P.nonzero = function (this: Tensor): any {
   return callOp(get_op_nonzero(), [this, ...Array.from(arguments)]);
 };
 P.norm = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_norm ??= native.op('norm.ScalarOpt_dim_dtype')!)(this._h) as Handle);
     } catch (e) {
@@ -13540,7 +13541,7 @@ P.norm = function (this: Tensor): any {
   return callOp(get_op_norm(), [this, ...Array.from(arguments)]);
 };
 P.normal_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined && interception.vmaps === 0) {
     try {
       (n_m_normal_ ??= native.op('normal_')!)(this._h);
     return this;
@@ -13552,14 +13553,14 @@ P.normal_ = function (this: Tensor): any {
   return this;
 };
 P.not_equal = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_not_equal ??= native.op('not_equal.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_not_equal ??= native.op('not_equal.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -13569,7 +13570,7 @@ P.not_equal = function (this: Tensor, a?: any): any {
   return callOp(get_op_not_equal(), [this, ...Array.from(arguments)]);
 };
 P.not_equal_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_not_equal ??= native.op('not_equal.Tensor', true)!)(this._h, a._h);
     return this;
@@ -13577,7 +13578,7 @@ P.not_equal_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_not_equal ??= native.op('not_equal.Scalar', true)!)(this._h, a);
     return this;
@@ -13589,7 +13590,7 @@ P.not_equal_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.outer = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_outer ??= native.op('outer')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13602,7 +13603,7 @@ P.permute = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_permute(), [this, ...args]);
 };
 P.positive = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_positive ??= native.op('positive')!)(this._h) as Handle);
     } catch (e) {
@@ -13612,14 +13613,14 @@ P.positive = function (this: Tensor): any {
   return callOp(get_op_positive(), [this, ...Array.from(arguments)]);
 };
 P.pow = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_pow ??= native.op('pow.Tensor_Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_pow ??= native.op('pow.Tensor_Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -13629,7 +13630,7 @@ P.pow = function (this: Tensor, a?: any): any {
   return callOp(get_op_pow_as_method(), [this, ...Array.from(arguments)]);
 };
 P.pow_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_pow ??= native.op('pow.Tensor_Tensor', true)!)(this._h, a._h);
     return this;
@@ -13637,7 +13638,7 @@ P.pow_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_pow ??= native.op('pow.Tensor_Scalar', true)!)(this._h, a);
     return this;
@@ -13649,7 +13650,7 @@ P.pow_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.prod = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_prod ??= native.op('prod')!)(this._h) as Handle);
     } catch (e) {
@@ -13659,7 +13660,7 @@ P.prod = function (this: Tensor): any {
   return callOp(get_op_prod(), [this, ...Array.from(arguments)]);
 };
 P.put = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_put ??= native.op('put')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -13669,7 +13670,7 @@ P.put = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_put(), [this, ...Array.from(arguments)]);
 };
 P.put_ = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       (n_i_put ??= native.op('put', true)!)(this._h, a._h, b._h);
     return this;
@@ -13681,7 +13682,7 @@ P.put_ = function (this: Tensor, a?: any, b?: any): any {
   return this;
 };
 P.random_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined && interception.vmaps === 0) {
     try {
       (n_m_random_ ??= native.op('random_')!)(this._h);
     return this;
@@ -13693,7 +13694,7 @@ P.random_ = function (this: Tensor): any {
   return this;
 };
 P.ravel = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_ravel ??= native.op('ravel')!)(this._h) as Handle);
     } catch (e) {
@@ -13703,7 +13704,7 @@ P.ravel = function (this: Tensor): any {
   return callOp(get_op_ravel(), [this, ...Array.from(arguments)]);
 };
 P.reciprocal = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_reciprocal ??= native.op('reciprocal')!)(this._h) as Handle);
     } catch (e) {
@@ -13713,7 +13714,7 @@ P.reciprocal = function (this: Tensor): any {
   return callOp(get_op_reciprocal(), [this, ...Array.from(arguments)]);
 };
 P.reciprocal_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_reciprocal ??= native.op('reciprocal', true)!)(this._h);
     return this;
@@ -13725,7 +13726,7 @@ P.reciprocal_ = function (this: Tensor): any {
   return this;
 };
 P.relu = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_relu ??= native.op('relu')!)(this._h) as Handle);
     } catch (e) {
@@ -13735,7 +13736,7 @@ P.relu = function (this: Tensor): any {
   return callOp(get_op_relu_as_method(), [this, ...Array.from(arguments)]);
 };
 P.relu_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_relu ??= native.op('relu', true)!)(this._h);
     return this;
@@ -13747,14 +13748,14 @@ P.relu_ = function (this: Tensor): any {
   return this;
 };
 P.remainder = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_remainder ??= native.op('remainder.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_remainder ??= native.op('remainder.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -13764,7 +13765,7 @@ P.remainder = function (this: Tensor, a?: any): any {
   return callOp(get_op_remainder_as_method(), [this, ...Array.from(arguments)]);
 };
 P.remainder_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_remainder ??= native.op('remainder.Tensor', true)!)(this._h, a._h);
     return this;
@@ -13772,7 +13773,7 @@ P.remainder_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_remainder ??= native.op('remainder.Scalar', true)!)(this._h, a);
     return this;
@@ -13787,7 +13788,7 @@ P.repeat = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_repeat(), [this, ...args]);
 };
 P.repeat_interleave = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_repeat_interleave ??= native.op('repeat_interleave.self_Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13800,7 +13801,7 @@ P.reshape = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_reshape(), [this, ...args]);
 };
 P.reshape_as = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_reshape_as ??= native.op('reshape_as')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -13813,7 +13814,7 @@ P.roll = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_roll(), [this, ...args]);
 };
 P.rot90 = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_rot90 ??= native.op('rot90')!)(this._h) as Handle);
     } catch (e) {
@@ -13823,7 +13824,7 @@ P.rot90 = function (this: Tensor): any {
   return callOp(get_op_rot90(), [this, ...Array.from(arguments)]);
 };
 P.round = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_round ??= native.op('round')!)(this._h) as Handle);
     } catch (e) {
@@ -13833,7 +13834,7 @@ P.round = function (this: Tensor): any {
   return callOp(get_op_round(), [this, ...Array.from(arguments)]);
 };
 P.round_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_round ??= native.op('round', true)!)(this._h);
     return this;
@@ -13845,7 +13846,7 @@ P.round_ = function (this: Tensor): any {
   return this;
 };
 P.rsqrt = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_rsqrt ??= native.op('rsqrt')!)(this._h) as Handle);
     } catch (e) {
@@ -13855,7 +13856,7 @@ P.rsqrt = function (this: Tensor): any {
   return callOp(get_op_rsqrt(), [this, ...Array.from(arguments)]);
 };
 P.rsqrt_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_rsqrt ??= native.op('rsqrt', true)!)(this._h);
     return this;
@@ -13867,14 +13868,14 @@ P.rsqrt_ = function (this: Tensor): any {
   return this;
 };
 P.rsub = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_rsub ??= native.op('rsub.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_rsub ??= native.op('rsub.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -13911,7 +13912,7 @@ P.select_scatter = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_select_scatter(), [this, ...args]);
 };
 P.short = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_short ??= native.op('short')!)(this._h) as Handle);
     } catch (e) {
@@ -13921,7 +13922,7 @@ P.short = function (this: Tensor): any {
   return callOp(get_op_short(), [this, ...Array.from(arguments)]);
 };
 P.sigmoid = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_sigmoid ??= native.op('sigmoid')!)(this._h) as Handle);
     } catch (e) {
@@ -13931,7 +13932,7 @@ P.sigmoid = function (this: Tensor): any {
   return callOp(get_op_sigmoid(), [this, ...Array.from(arguments)]);
 };
 P.sigmoid_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_sigmoid ??= native.op('sigmoid', true)!)(this._h);
     return this;
@@ -13943,7 +13944,7 @@ P.sigmoid_ = function (this: Tensor): any {
   return this;
 };
 P.sign = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_sign ??= native.op('sign')!)(this._h) as Handle);
     } catch (e) {
@@ -13953,7 +13954,7 @@ P.sign = function (this: Tensor): any {
   return callOp(get_op_sign(), [this, ...Array.from(arguments)]);
 };
 P.sign_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_sign ??= native.op('sign', true)!)(this._h);
     return this;
@@ -13965,7 +13966,7 @@ P.sign_ = function (this: Tensor): any {
   return this;
 };
 P.signbit = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_signbit ??= native.op('signbit')!)(this._h) as Handle);
     } catch (e) {
@@ -13975,7 +13976,7 @@ P.signbit = function (this: Tensor): any {
   return callOp(get_op_signbit(), [this, ...Array.from(arguments)]);
 };
 P.sin = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_sin ??= native.op('sin')!)(this._h) as Handle);
     } catch (e) {
@@ -13985,7 +13986,7 @@ P.sin = function (this: Tensor): any {
   return callOp(get_op_sin(), [this, ...Array.from(arguments)]);
 };
 P.sin_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_sin ??= native.op('sin', true)!)(this._h);
     return this;
@@ -13997,7 +13998,7 @@ P.sin_ = function (this: Tensor): any {
   return this;
 };
 P.sinh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_sinh ??= native.op('sinh')!)(this._h) as Handle);
     } catch (e) {
@@ -14007,7 +14008,7 @@ P.sinh = function (this: Tensor): any {
   return callOp(get_op_sinh(), [this, ...Array.from(arguments)]);
 };
 P.sinh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_sinh ??= native.op('sinh', true)!)(this._h);
     return this;
@@ -14019,7 +14020,7 @@ P.sinh_ = function (this: Tensor): any {
   return this;
 };
 P.slice_scatter = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_slice_scatter ??= native.op('slice_scatter')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -14041,7 +14042,7 @@ P.split_with_sizes = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_split_with_sizes(), [this, ...args]);
 };
 P.sqrt = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_sqrt ??= native.op('sqrt')!)(this._h) as Handle);
     } catch (e) {
@@ -14051,7 +14052,7 @@ P.sqrt = function (this: Tensor): any {
   return callOp(get_op_sqrt(), [this, ...Array.from(arguments)]);
 };
 P.sqrt_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_sqrt ??= native.op('sqrt', true)!)(this._h);
     return this;
@@ -14063,7 +14064,7 @@ P.sqrt_ = function (this: Tensor): any {
   return this;
 };
 P.square = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_square ??= native.op('square')!)(this._h) as Handle);
     } catch (e) {
@@ -14073,7 +14074,7 @@ P.square = function (this: Tensor): any {
   return callOp(get_op_square(), [this, ...Array.from(arguments)]);
 };
 P.square_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_square ??= native.op('square', true)!)(this._h);
     return this;
@@ -14085,7 +14086,7 @@ P.square_ = function (this: Tensor): any {
   return this;
 };
 P.squeeze = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_squeeze ??= native.op('squeeze')!)(this._h) as Handle);
     } catch (e) {
@@ -14095,7 +14096,7 @@ P.squeeze = function (this: Tensor): any {
   return callOp(get_op_squeeze(), [this, ...Array.from(arguments)]);
 };
 P.squeeze_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_squeeze ??= native.op('squeeze', true)!)(this._h);
     return this;
@@ -14107,7 +14108,7 @@ P.squeeze_ = function (this: Tensor): any {
   return this;
 };
 P.std = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_std ??= native.op('std')!)(this._h) as Handle);
     } catch (e) {
@@ -14117,14 +14118,14 @@ P.std = function (this: Tensor): any {
   return callOp(get_op_std(), [this, ...Array.from(arguments)]);
 };
 P.sub = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_sub ??= native.op('sub.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_sub ??= native.op('sub.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -14134,7 +14135,7 @@ P.sub = function (this: Tensor, a?: any): any {
   return callOp(get_op_sub_as_method(), [this, ...Array.from(arguments)]);
 };
 P.sub_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_sub ??= native.op('sub.Tensor', true)!)(this._h, a._h);
     return this;
@@ -14142,7 +14143,7 @@ P.sub_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_sub ??= native.op('sub.Scalar', true)!)(this._h, a);
     return this;
@@ -14154,14 +14155,14 @@ P.sub_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.subtract = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_subtract ??= native.op('subtract.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_subtract ??= native.op('subtract.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -14171,7 +14172,7 @@ P.subtract = function (this: Tensor, a?: any): any {
   return callOp(get_op_subtract(), [this, ...Array.from(arguments)]);
 };
 P.subtract_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_subtract ??= native.op('subtract.Tensor', true)!)(this._h, a._h);
     return this;
@@ -14179,7 +14180,7 @@ P.subtract_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_subtract ??= native.op('subtract.Scalar', true)!)(this._h, a);
     return this;
@@ -14191,7 +14192,7 @@ P.subtract_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.sum = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_sum ??= native.op('sum')!)(this._h) as Handle);
     } catch (e) {
@@ -14215,7 +14216,7 @@ P.swapdims_ = function (this: Tensor, ...args: any[]): any {
   return this;
 };
 P.t = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_t ??= native.op('t')!)(this._h) as Handle);
     } catch (e) {
@@ -14225,7 +14226,7 @@ P.t = function (this: Tensor): any {
   return callOp(get_op_t(), [this, ...Array.from(arguments)]);
 };
 P.t_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_t ??= native.op('t', true)!)(this._h);
     return this;
@@ -14237,7 +14238,7 @@ P.t_ = function (this: Tensor): any {
   return this;
 };
 P.take = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_take ??= native.op('take')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -14247,7 +14248,7 @@ P.take = function (this: Tensor, a?: any): any {
   return callOp(get_op_take(), [this, ...Array.from(arguments)]);
 };
 P.take_along_dim = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_take_along_dim ??= native.op('take_along_dim')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -14257,7 +14258,7 @@ P.take_along_dim = function (this: Tensor, a?: any): any {
   return callOp(get_op_take_along_dim(), [this, ...Array.from(arguments)]);
 };
 P.tan = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_tan ??= native.op('tan')!)(this._h) as Handle);
     } catch (e) {
@@ -14267,7 +14268,7 @@ P.tan = function (this: Tensor): any {
   return callOp(get_op_tan(), [this, ...Array.from(arguments)]);
 };
 P.tan_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_tan ??= native.op('tan', true)!)(this._h);
     return this;
@@ -14279,7 +14280,7 @@ P.tan_ = function (this: Tensor): any {
   return this;
 };
 P.tanh = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_tanh ??= native.op('tanh')!)(this._h) as Handle);
     } catch (e) {
@@ -14289,7 +14290,7 @@ P.tanh = function (this: Tensor): any {
   return callOp(get_op_tanh(), [this, ...Array.from(arguments)]);
 };
 P.tanh_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_tanh ??= native.op('tanh', true)!)(this._h);
     return this;
@@ -14307,7 +14308,7 @@ P.tile = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_tile(), [this, ...args]);
 };
 P.to = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_to ??= native.op('to.device')!)(this._h) as Handle);
     } catch (e) {
@@ -14327,7 +14328,7 @@ P.transpose_ = function (this: Tensor, ...args: any[]): any {
   return this;
 };
 P.tril = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_tril ??= native.op('tril')!)(this._h) as Handle);
     } catch (e) {
@@ -14337,7 +14338,7 @@ P.tril = function (this: Tensor): any {
   return callOp(get_op_tril(), [this, ...Array.from(arguments)]);
 };
 P.tril_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_tril ??= native.op('tril', true)!)(this._h);
     return this;
@@ -14349,7 +14350,7 @@ P.tril_ = function (this: Tensor): any {
   return this;
 };
 P.triu = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_triu ??= native.op('triu')!)(this._h) as Handle);
     } catch (e) {
@@ -14359,7 +14360,7 @@ P.triu = function (this: Tensor): any {
   return callOp(get_op_triu(), [this, ...Array.from(arguments)]);
 };
 P.triu_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_triu ??= native.op('triu', true)!)(this._h);
     return this;
@@ -14371,14 +14372,14 @@ P.triu_ = function (this: Tensor): any {
   return this;
 };
 P.true_divide = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_true_divide ??= native.op('true_divide.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_true_divide ??= native.op('true_divide.Scalar')!)(this._h, a) as Handle);
     } catch (e) {
@@ -14388,7 +14389,7 @@ P.true_divide = function (this: Tensor, a?: any): any {
   return callOp(get_op_true_divide(), [this, ...Array.from(arguments)]);
 };
 P.true_divide_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_true_divide ??= native.op('true_divide.Tensor', true)!)(this._h, a._h);
     return this;
@@ -14396,7 +14397,7 @@ P.true_divide_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_true_divide ??= native.op('true_divide.Scalar', true)!)(this._h, a);
     return this;
@@ -14408,7 +14409,7 @@ P.true_divide_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.trunc = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_trunc ??= native.op('trunc')!)(this._h) as Handle);
     } catch (e) {
@@ -14418,7 +14419,7 @@ P.trunc = function (this: Tensor): any {
   return callOp(get_op_trunc(), [this, ...Array.from(arguments)]);
 };
 P.trunc_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_i_trunc ??= native.op('trunc', true)!)(this._h);
     return this;
@@ -14430,7 +14431,7 @@ P.trunc_ = function (this: Tensor): any {
   return this;
 };
 P.type_as = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_type_as ??= native.op('type_as')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -14449,7 +14450,7 @@ P.unfold = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_unfold(), [this, ...args]);
 };
 P.uniform_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined && interception.vmaps === 0) {
     try {
       (n_m_uniform_ ??= native.op('uniform_')!)(this._h);
     return this;
@@ -14468,7 +14469,7 @@ P.unsqueeze_ = function (this: Tensor, ...args: any[]): any {
   return this;
 };
 P.var = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       return new Tensor((n_m_var ??= native.op('var')!)(this._h) as Handle);
     } catch (e) {
@@ -14478,7 +14479,7 @@ P.var = function (this: Tensor): any {
   return callOp(get_op_var(), [this, ...Array.from(arguments)]);
 };
 P.vdot = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_vdot ??= native.op('vdot')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -14491,7 +14492,7 @@ P.view = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_view(), [this, ...args]);
 };
 P.view_as = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_view_as ??= native.op('view_as')!)(this._h, a._h) as Handle);
     } catch (e) {
@@ -14504,7 +14505,7 @@ P.vsplit = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_vsplit(), [this, ...args]);
 };
 P.where = function (this: Tensor, a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && this._h !== undefined && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_m_where ??= native.op('where.method')!)(this._h, a._h, b._h) as Handle);
     } catch (e) {
@@ -14514,14 +14515,14 @@ P.where = function (this: Tensor, a?: any, b?: any): any {
   return callOp(get_op_where_as_method(), [this, ...Array.from(arguments)]);
 };
 P.xlogy = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       return new Tensor((n_m_xlogy ??= native.op('xlogy.Tensor')!)(this._h, a._h) as Handle);
     } catch (e) {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       return new Tensor((s_m_xlogy ??= native.op('xlogy.Scalar_Other')!)(this._h, a) as Handle);
     } catch (e) {
@@ -14531,7 +14532,7 @@ P.xlogy = function (this: Tensor, a?: any): any {
   return callOp(get_op_xlogy_as_method(), [this, ...Array.from(arguments)]);
 };
 P.xlogy_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_i_xlogy ??= native.op('xlogy.Tensor', true)!)(this._h, a._h);
     return this;
@@ -14539,7 +14540,7 @@ P.xlogy_ = function (this: Tensor, a?: any): any {
       rethrow(e);
     }
   }
-  if (arguments.length === 1 && typeof a === 'number') {
+  if (arguments.length === 1 && typeof a === 'number' && this._h !== undefined) {
     try {
       (s_i_xlogy ??= native.op('xlogy.Scalar_Other', true)!)(this._h, a);
     return this;
@@ -14551,7 +14552,7 @@ P.xlogy_ = function (this: Tensor, a?: any): any {
   return this;
 };
 P.zero_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_m_zero_ ??= native.op('zero_')!)(this._h);
     return this;

@@ -64,7 +64,7 @@ const is_tensor = (value: unknown): value is Tensor => value instanceof torch.Te
 /** How a tensor argument is laid out in memory: the values are the same. */
 type Layout = 'contiguous' | 'strided' | 'transposed' | 'on another device';
 
-function make_tensor(spec: ConcreteTensor, layout: Layout): Tensor {
+export function make_tensor(spec: ConcreteTensor, layout: Layout): Tensor {
   const elements = spec.data.map((x) => (spec.dtype === 'bool' ? Boolean(number_of(x)) : number_of(x)));
   const x = torch.tensor(elements, { dtype: spec.dtype }).reshape([...spec.shape]);
   // Made of the CPU's kernels, but its memory is not the host's to touch.
@@ -74,13 +74,13 @@ function make_tensor(spec: ConcreteTensor, layout: Layout): Tensor {
   return x;
 }
 
-interface Arguments {
+export interface Arguments {
   args: unknown[];
   kwargs: Record<string, unknown>;
   tensors: Tensor[];
 }
 
-function make_arguments(call: ConcreteCall, tensors: Tensor[]): Arguments {
+export function make_arguments(call: ConcreteCall, tensors: Tensor[]): Arguments {
   let next = 0;
   const decode = (value: Concrete): unknown => {
     if (Array.isArray(value)) return value.map(decode);
@@ -106,9 +106,9 @@ const fresh = (call: ConcreteCall, layout: Layout = 'contiguous', grad = false):
 
 // ---- calling ----
 
-type Form = 'function' | 'method' | 'in_place';
+export type Form = 'function' | 'method' | 'in_place';
 
-function apply(name: string, form: Form, { args, kwargs }: Arguments): unknown {
+export function apply(name: string, form: Form, { args, kwargs }: Arguments): unknown {
   const all = Object.keys(kwargs).length === 0 ? args : [...args, kwargs];
   torch.manual_seed(0);
   if (form === 'function') {
@@ -127,7 +127,7 @@ function apply(name: string, form: Form, { args, kwargs }: Arguments): unknown {
 const methods_only = new Set(['index']);
 
 /** The forms in which this call can be written: a method needs a tensor in front. */
-function forms_of(name: string, { args }: Arguments): Form[] {
+export function forms_of(name: string, { args }: Arguments): Form[] {
   const forms: Form[] = [];
   if (typeof free_function(name) === 'function' && !methods_only.has(name) && !name.endsWith('_'))
     forms.push('function');
@@ -210,15 +210,15 @@ function describe_value(value: Concrete): string {
   return value.$ === 'number' ? value.text : `Slice(${value.parts.join()})`;
 }
 
-function describe_call(name: string, call: ConcreteCall): string {
+export function describe_call(name: string, call: ConcreteCall): string {
   const kwargs = Object.entries(call.kwargs).map(([key, value]) => `${key}=${describe_value(value)}`);
   return `${name}(${[...call.args.map(describe_value), ...kwargs].join(', ')})`;
 }
 
-const message_of = (error: unknown): string => (error as Error).message ?? String(error);
+export const message_of = (error: unknown): string => (error as Error).message ?? String(error);
 
 /** Runs `check` for each of `items` and fails with everything it found, the same finding once. */
-function each<T>(
+export function each<T>(
   items: readonly T[],
   name: (item: T) => string,
   check: (item: T, i: number) => string | null,
@@ -288,7 +288,7 @@ function check_values({ row, cases }: Entry, layouts: Layout[]): void {
   );
 }
 
-const tensors_in = (result: unknown): Tensor[] =>
+export const tensors_in = (result: unknown): Tensor[] =>
   (Array.isArray(result) ? result : [result]).filter(is_tensor);
 
 function check_gradients({ row, cases }: Entry): void {
