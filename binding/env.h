@@ -121,6 +121,7 @@ void init_ops(napi_env env, napi_value exports);
 void init_tensor(napi_env env, napi_value exports);
 void init_data(napi_env env, napi_value exports);
 void init_autograd(napi_env env, napi_value exports);
+void init_forward(napi_env env, napi_value exports);
 void init_random(napi_env env, napi_value exports);
 void init_system(napi_env env, napi_value exports);
 

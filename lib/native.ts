@@ -114,6 +114,16 @@ export interface Native {
   with_history_of_running_node(t: Handle, output: number): Handle;
   live_nodes(): number;
 
+  enter_dual_level(): number;
+  exit_dual_level(level: number): void;
+  visible_dual_levels(): bigint;
+  set_visible_dual_levels(levels: bigint): bigint;
+  make_dual(primal: Handle, tangent: Handle, level: number): Handle;
+  unpack_dual(dual: Handle, level: number): [Handle, Handle | null];
+  tangent_of(t: Handle, level: number): Handle | null;
+  set_tangent(t: Handle, level: number, tangent: Handle | null): void;
+  carries_tangent(t: Handle): boolean;
+
   new_generator(): GeneratorHandle;
   manual_seed(seed: number | bigint, g?: GeneratorHandle | null): void;
   initial_seed(g?: GeneratorHandle | null): bigint;

@@ -22,7 +22,7 @@ TensorList FormulaNode::apply(TensorList&& grads, const std::vector<bool>& neede
   }
   TensorList out(edges.size());
   for (size_t i = 0; i < edges.size(); ++i) {
-    if (!needed[i] || !edges[i].node) continue;
+    if (!needed[i]) continue;
     SC_CHECK(!slots[i].released, kFreedText);
     out[i] = slots[i].formula(grads[0]);
   }
@@ -47,7 +47,7 @@ DifferentiableBuilder::DifferentiableBuilder(const char* name, const Tensor* out
     : name_(name),
       outputs_(outputs),
       n_(n),
-      active_(thread_state().grad_enabled),
+      active_(thread_state().recording()),
       saved_before_(thread_state().saved_count),
       previous_(thread_state().builder) {
   thread_state().builder = this;
@@ -64,10 +64,18 @@ uint32_t DifferentiableBuilder::output_number(const TensorImpl* t) const {
   return 0;
 }
 
-bool DifferentiableBuilder::any_requires_grad(const TensorList& ts) {
+bool DifferentiableBuilder::any_tracked(const TensorList& ts) {
   for (const Tensor& t : ts)
-    if (t.requires_grad()) return true;
+    if (t.tracked()) return true;
   return false;
+}
+
+PushForward& DifferentiableBuilder::push() const {
+  if (!push_) push_ = std::make_unique<PushForward>();
+  return *push_;
+}
+void DifferentiableBuilder::remember_alias(const Ref<TensorImpl>& alias, uint32_t output) const {
+  push().saved_outputs.emplace_back(output, Tensor(alias));
 }
 
 void DifferentiableBuilder::ensure_node() {
@@ -81,10 +89,19 @@ void DifferentiableBuilder::ensure_node() {
   for (int i = 0; i < n_; ++i) node_->add_output(outputs_[i]);
 }
 
+// A view of `input`, which sees the tangents of its base by itself.
+static bool is_window(const Tensor& y, const Tensor& input) {
+  return y.is_view() && input && y.storage() == input.storage();
+}
+
 void DifferentiableBuilder::add(const Tensor& input, GradFormula&& f) {
-  if (!is_floating(outputs_[0].dtype())) return skip();
+  const bool dual = thread_state().dual_levels && !is_window(outputs_[0], input) && carries_tangent(input);
+  const bool record = records(input);
+  if (!is_floating(outputs_[0].dtype()) || !(dual || record)) return skip();
   ensure_node();
-  node_->edges.push_back(gradient_edge(input));
+  if (dual) push().inputs.push_back({node_->edges.size(), input});
+  recorded_ = recorded_ || record;
+  node_->edges.push_back(record ? gradient_edge(input) : Edge{});
   FormulaNode::Slot& slot = node_->slots.emplace_back();
   slot.formula = std::move(f);
   slot.holds_saved = thread_state().saved_count != saved_before_;
@@ -93,8 +110,20 @@ void DifferentiableBuilder::add(const Tensor& input, GradFormula&& f) {
 }
 
 void DifferentiableBuilder::add_shared(const TensorList& inputs, GradsFormula&& f) {
+  const bool dual = thread_state().dual_levels;
+  const auto carries = [&](const Tensor& t) {
+    return dual && !is_window(outputs_[0], t) && carries_tangent(t);
+  };
+  bool any = false;
+  for (const Tensor& t : inputs) any = any || records(t) || carries(t);
+  if (!any) return;
   ensure_node();
-  for (const Tensor& t : inputs) node_->edges.push_back(gradient_edge(t));
+  for (const Tensor& t : inputs) {
+    const bool record = records(t);
+    if (carries(t)) push().inputs.push_back({node_->edges.size(), t});
+    recorded_ = recorded_ || record;
+    node_->edges.push_back(record ? gradient_edge(t) : Edge{});
+  }
   node_->shared = std::make_unique<GradsFormula>(std::move(f));
   node_->shared_holds_saved = thread_state().saved_count != saved_before_;
   if (__builtin_expect(thread_state().pack_hook != nullptr, 0)) pack();
@@ -107,6 +136,14 @@ void DifferentiableBuilder::pack() {
 
 void DifferentiableBuilder::finish() {
   if (!node_) return;
+  if (push_ && !push_->inputs.empty()) {
+    push_->elementwise = elementwise_;
+    push_->run(*node_, outputs_, n_);
+    // What only forward mode needed is done with.
+    for (size_t i = 0; i < node_->slots.size(); ++i)
+      if (!node_->edges[i].node) node_->slots[i].formula.reset();
+  }
+  if (!recorded_) return;
   for (int i = 0; i < n_; ++i)
     if (outputs_[i].is_floating_point())
       set_history(outputs_[i], Ref<Node>(node_.get()), static_cast<uint32_t>(i));

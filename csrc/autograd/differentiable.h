@@ -114,16 +114,22 @@ class DifferentiableBuilder {
   // formula is dropped).
   template <class F>
   DifferentiableBuilder& wrt(const Tensor& input, F&& formula) {
-    if (active_ && input.requires_grad())
+    if (active_ && input.tracked())
       add(input, GradFormula(std::forward<F>(formula)));
     else
       skip();
     return *this;
   }
+  // The Jacobian is diagonal, up to broadcasting: element i of the result depends on element i of the inputs
+  // alone, and every formula is g times something. Said first; forward mode is cheaper then.
+  DifferentiableBuilder& elementwise() {
+    elementwise_ = true;
+    return *this;
+  }
   // One formula for several inputs and any number of outputs.
   template <class F>
   DifferentiableBuilder& wrt_all(const TensorList& inputs, F&& formula) {
-    if (active_ && any_requires_grad(inputs))
+    if (active_ && any_tracked(inputs))
       add_shared(inputs, GradsFormula(std::forward<F>(formula)));
     else if (thread_state().pack_hook)
       forget_pending(this);
@@ -138,9 +144,13 @@ class DifferentiableBuilder {
   bool is_output(const TensorImpl* t) const;
   uint32_t output_number(const TensorImpl* t) const;
   const std::vector<Ref<PackedTensor>>* packed() const { return node_ ? node_->packed.get() : nullptr; }
+  // In a dual level: `alias` is what a formula keeps of an output, which will carry the output's tangents.
+  void remember_alias(const Ref<TensorImpl>& alias, uint32_t output) const;
 
  private:
-  static bool any_requires_grad(const TensorList& ts);
+  static bool any_tracked(const TensorList& ts);
+  bool records(const Tensor& input) const { return thread_state().grad_enabled && input.requires_grad(); }
+  PushForward& push() const;
   void ensure_node();
   void add(const Tensor& input, GradFormula&& f);
   void add_shared(const TensorList& inputs, GradsFormula&& f);
@@ -163,6 +173,9 @@ class DifferentiableBuilder {
   bool active_;
   uint32_t saved_before_;
   Ref<FormulaNode> node_;
+  mutable std::unique_ptr<PushForward> push_;  // in a dual level
+  bool elementwise_ = false;
+  bool recorded_ = false;  // an edge leads somewhere
   const DifferentiableBuilder* previous_;
 };
 
@@ -181,6 +194,8 @@ Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct = f
 // `compute` is a view operator on `self`: gives `self` the view's geometry and history.
 Tensor reshape_in_place(const Tensor& self, const Formula<Tensor()>& compute) = delete;
 Tensor reshape_in_place(const Tensor& self, Formula<Tensor()>&& compute);
+// Whether elements of `t` share memory, as those of an expanded tensor do.
+bool overlaps_itself(const Tensor& t);
 // Throws PyTorch's text when `self` may not be written in place.
 void check_in_place(const Tensor& self);
 

@@ -55,7 +55,7 @@ void accumulate_grad(const Tensor& variable, Tensor&& g) {
     if (!grad_enabled() && same_layout && g.impl()->refcount() == 1 && g.storage()->refcount() == 1 &&
         !g.is_view()) {
       m.grad = std::move(g);
-    } else if (grad_enabled()) {
+    } else if (recording()) {
       m.grad = ops::clone(g);
     } else {
       Tensor copy = variable.is_non_overlapping_and_dense()
@@ -64,7 +64,7 @@ void accumulate_grad(const Tensor& variable, Tensor&& g) {
       copy_into(copy, g);
       m.grad = std::move(copy);
     }
-  } else if (!grad_enabled()) {
+  } else if (!grad_enabled() && !carries_tangent(g) && !carries_tangent(m.grad)) {
     ops::add_raw_(m.grad, g);
     m.grad.bump_version();
   } else {
@@ -154,7 +154,7 @@ void conform(Tensor& g, const OutputMeta& want, const Node& from, size_t index) 
 void add_to(Tensor& slot, Tensor&& g) {
   if (!slot) {
     slot = std::move(g);
-  } else if (!grad_enabled() && slot.impl()->refcount() == 1 && slot.storage()->refcount() == 1 &&
+  } else if (!recording() && slot.impl()->refcount() == 1 && slot.storage()->refcount() == 1 &&
              slot.dtype() == g.dtype() && slot.is_non_overlapping_and_dense()) {
     ops::add_raw_(slot, g);
   } else {

@@ -7,6 +7,7 @@
 #include "../core/small_vector.h"
 #include "../core/tensor.h"
 #include "../core/thread_state.h"
+#include "forward.h"
 
 namespace sconce {
 
@@ -49,6 +50,11 @@ class Node : public RefCounted {
   virtual void release_saved() {}
   virtual Tensor variable() const { return {}; }  // of AccumulateGrad
 
+  bool is_recorded() const {  // leads anywhere
+    for (const Edge& e : edges)
+      if (e.node) return true;
+    return false;
+  }
   uint32_t add_output(const Tensor& t);  // records its geometry, returns its number
   virtual std::string name() const { return name_; }
 
@@ -87,6 +93,7 @@ struct AutogradMeta {
       retained;                   // where retain_grad() of a non-leaf receives; moved into `grad` when read
   HookList<GradHook> leaf_hooks;  // of a leaf, kept here because its accumulator comes and goes
   HookList<std::function<void(const Tensor&)>> post_accumulate_hooks;
+  std::unique_ptr<Tangents> tangents;  // forward mode
 };
 
 // The edge along which a gradient of `t` flows: to its grad_fn, or to its accumulator; empty when it needs
@@ -97,6 +104,7 @@ void set_history(const Tensor& t, const Ref<Node>& node, uint32_t output_nr);
 // Makes `t` a leaf whose gradients go where `accumulator`'s leaf gets its own.
 void become_leaf_of(const Tensor& t, const Ref<Node>& accumulator);
 inline bool grad_enabled() { return thread_state().grad_enabled; }
+inline bool recording() { return thread_state().recording(); }
 inline bool needs_grad(const Tensor& t) { return t.requires_grad() && grad_enabled(); }
 
 // ---- engine (engine.cc) ----

@@ -10,7 +10,7 @@ InPlaceScope::InPlaceScope(const Tensor& t) : self(t), previous(thread_state().i
 }
 InPlaceScope::~InPlaceScope() { thread_state().in_place = previous; }
 
-static bool has_internal_overlap(const Tensor& t) {
+bool overlaps_itself(const Tensor& t) {
   for (int i = 0; i < t.dim(); ++i)
     if (t.strides()[i] == 0 && t.sizes()[i] > 1) return true;
   return false;
@@ -66,7 +66,7 @@ void check_in_place(const Tensor& self) {
     SC_CHECK(!(self.requires_grad() && self.is_leaf()),
              "a leaf Variable that requires grad is being used in an in-place operation.");
   }
-  SC_CHECK(!has_internal_overlap(self),
+  SC_CHECK(!overlaps_itself(self),
            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
            "location. Please clone() the "
            "tensor before performing the operation.");
@@ -97,6 +97,7 @@ Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct) {
     old->version = make_ref<VersionCounter>();
     old->version->value = v;
   }
+  if (thread_state().dual_levels) write_tangents(self, y);
   copy_into(self, y);
   self.bump_version();
   // Formulas that saved the result now mean self.
@@ -127,6 +128,7 @@ Tensor reshape_in_place(const Tensor& self, Formula<Tensor()>&& compute) {
   const Tensor y = compute();
   const Ref<Node> fn =
       y.grad_fn();  // before the version moves on, which would make the view look at its base again
+  if (thread_state().dual_levels) share_tangents(self, y);
   self.impl()->set_geometry(y.sizes(), y.strides(), y.storage_offset());
   self.bump_version();
   if (self.is_view()) self.impl()->view_version = self.version();
@@ -147,6 +149,7 @@ Tensor make_view(const Tensor& base, const Dims& sizes, const Dims& strides, int
     kind = base.impl()->view_kind;
   v.impl()->view_kind = kind;
   v.impl()->view_version = v.version();
+  if (state.dual_levels) link_tangents(v, base);
   return v;
 }
 

@@ -132,7 +132,7 @@ Tensor PackedTensor::unpack() {
 SavedTensor saved(const Tensor& t) {
   SavedTensor s;
   ThreadState& state = thread_state();
-  if (!t || !state.grad_enabled) return s;
+  if (!t || !state.recording()) return s;
   ++state.saved_count;
   const bool is_output = state.builder && state.builder->is_output(t.impl());
   SC_CHECK(
@@ -141,7 +141,7 @@ SavedTensor saved(const Tensor& t) {
       "mode in computation tracked by autograd. To work around this, you can make a clone to get a normal "
       "tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.");
   if (is_output) s.output_nr_ = static_cast<uint16_t>(state.builder->output_number(t.impl()));
-  if (__builtin_expect(state.pack_hook != nullptr, 0)) {
+  if (__builtin_expect(state.pack_hook != nullptr, 0) && state.grad_enabled) {
     s.packed_ = packed_later(t, is_output, s.output_nr_);
     return s;
   }
@@ -152,6 +152,7 @@ SavedTensor saved(const Tensor& t) {
     s.is_output_ = true;
     s.impl_ = whole_alias(t).ref();
     if (state.in_place) state.in_place->kept_outputs.push_back(s.impl_);
+    if (state.dual_levels) state.builder->remember_alias(s.impl_, s.output_nr_);
     return s;
   }
   if (state.in_place && t.is_same(state.in_place->self)) {
@@ -162,6 +163,7 @@ SavedTensor saved(const Tensor& t) {
       const Edge e = gradient_edge(t);
       set_history(old, e.node, e.input_nr);
     }
+    if (state.dual_levels) share_tangents(old, t);
     s.impl_ = old.ref();
     state.in_place->kept.push_back(s.impl_);
     return s;
@@ -207,7 +209,9 @@ Tensor SavedTensor::operator()() const {
   Tensor t(impl_);
   if (is_output_ && thread_state().running_node) {
     Tensor again = whole_alias(t);
-    set_history(again, Ref<Node>(thread_state().running_node), output_nr_);
+    if (thread_state().running_node->is_recorded())
+      set_history(again, Ref<Node>(thread_state().running_node), output_nr_);
+    if (t.impl()->tangent_flag) share_tangents(again, t);
     return again;
   }
   return t;

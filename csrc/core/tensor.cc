@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../autograd/forward.h"
 #include "../autograd/graph.h"
 #include "iter.h"
 
@@ -30,7 +31,10 @@ TensorImpl::TensorImpl(Ref<Storage> s, DType t, const Dims& sz, const Dims& st, 
   for (int64_t n : sz) numel *= n;
 }
 
-TensorImpl::~TensorImpl() { magic = 0; }
+TensorImpl::~TensorImpl() {
+  magic = 0;
+  if (tangent_flag) forget_tangents(this);
+}
 
 void TensorImpl::set_geometry(const Dims& sz, const Dims& st, int64_t off) {
   sizes = sz;

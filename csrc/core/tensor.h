@@ -54,6 +54,7 @@ class Tensor {
 
   // Autograd (csrc/autograd/variable.cc).
   inline bool requires_grad() const;
+  inline bool tracked() const;  // requires a gradient, or may carry a tangent
   bool is_leaf() const;
   Tensor& set_requires_grad(bool v);
   Ref<Node> grad_fn() const;  // regenerated for a view whose base was written in place
@@ -98,6 +99,7 @@ class TensorImpl : public RefCounted {
   Ref<TensorImpl> base;  // of a view
   std::unique_ptr<AutogradMeta> autograd;
   bool requires_grad_flag = false;  // cached: autograd says it needs a gradient
+  bool tangent_flag = false;        // may carry a tangent: Note [Tangents]
 
   void set_geometry(const Dims& sizes, const Dims& strides, int64_t offset);
   VersionCounter& version_counter() {
@@ -125,6 +127,10 @@ inline const Ref<Storage>& Tensor::storage() const { return p_->storage; }
 // in-place write.
 inline bool Tensor::requires_grad() const {
   return p_ && (p_->requires_grad_flag || (p_->base && p_->base->requires_grad_flag));
+}
+inline bool Tensor::tracked() const {
+  return p_ && (p_->requires_grad_flag || p_->tangent_flag ||
+                (p_->base && (p_->base->requires_grad_flag || p_->base->tangent_flag)));
 }
 
 // ---- raw construction: no autograd, no view tracking. Operators are in csrc/ops. ----

@@ -10,6 +10,7 @@ class DifferentiableBuilder;
 class InPlaceScope;
 class Node;
 class PackHook;
+struct ForwardLevels;
 
 struct ThreadState {
   bool grad_enabled = true;
@@ -23,6 +24,10 @@ struct ThreadState {
   Node* running_node = nullptr;  // the node whose formula is being evaluated
   uint64_t next_sequence_nr = 0;
   const PackHook* pack_hook = nullptr;  // asked only where a tensor is saved; see saved_tensor.h
+  uint64_t dual_levels = 0;  // the visible levels of forward mode, a bit each: Note [Tangents]
+  ForwardLevels* dual_registry = nullptr;
+  // Whether operators keep their formulas: for a graph, or for tangents.
+  bool recording() const { return grad_enabled || dual_levels; }
 };
 
 // Initial-exec TLS: one load from the thread pointer instead of a call, on the path of every operator.
@@ -39,8 +44,16 @@ struct GradModeGuard {
  private:
   bool saved_;
 };
+// For an operator that composes others and states the derivative of the whole: they record nothing, and push
+// no tangents.
 struct NoGradGuard : GradModeGuard {
-  NoGradGuard() : GradModeGuard(false) {}
+  NoGradGuard() : GradModeGuard(false), levels_(thread_state().dual_levels) {
+    thread_state().dual_levels = 0;
+  }
+  ~NoGradGuard() { thread_state().dual_levels = levels_; }
+
+ private:
+  uint64_t levels_;
 };
 
 }  // namespace sconce

@@ -108,7 +108,7 @@ Tensor fused(const Tensor& q0, const Tensor& k0, const Tensor& v0, const Tensor&
                [q = saved(q0), k = saved(k0), v = saved(v0), mask, lse, o](
                    const TensorList& grads, const std::vector<bool>&) -> TensorList {
                  const Tensor& g = grads[0];
-                 if (grad_enabled()) {
+                 if (recording()) {
                    Tensor bias = mask;
                    if (o.causal) bias = causal_mask(q().sizes()[2], k().sizes()[2], q());
                    return composed_backward(g, q(), k(), v(), bias, o.scale);
@@ -202,7 +202,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   } else if (mask) {
     mask = to_dtype(mask, query.dtype());
   }
-  const bool differentiable_mask = mask && mask.requires_grad() && grad_enabled();
+  const bool differentiable_mask = mask && mask.tracked() && recording();
   bool same_scores = true;  // the mask does not widen them
   if (mask) {
     Dims shape = query.sizes();

@@ -17,10 +17,10 @@ static Tensor copy(const Tensor& self, const Tensor& src, bool non_blocking) {
 }
 // Whether an overwriting operator may write straight into `self`: nothing is recorded.
 static bool unrecorded(const Tensor& self, const Tensor& other) {
-  return !grad_enabled() || (!self.requires_grad() && !other.requires_grad());
+  return !recording() || (!self.tracked() && !other.tracked());
 }
 
-static Tensor copy_(const Tensor& self, const Tensor& src, bool non_blocking) {
+Tensor copy_(const Tensor& self, const Tensor& src, bool non_blocking) {
   if (unrecorded(self, src) && self.storage() != src.storage() &&
       is_expandable_to(src.sizes(), self.sizes())) {
     check_in_place(self);

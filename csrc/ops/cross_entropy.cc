@@ -58,7 +58,8 @@ Tensor nll_of(const Tensor& input, const Tensor& target, const Tensor& weight, i
   Tensor y, total;
   {
     NoGradGuard no_grad;
-    y = squeeze_dim(neg(where_scalar(c.counts, gather(input, class_dim, c.index), 0) * c.weight), class_dim);
+    y = neg(where_scalar(c.counts, gather(input, class_dim, c.index), 0) * c.weight);
+    y = squeeze_dim(y, class_dim).detach();
     if (r != Reduction::kNone) y = reduced_raw(y, Reduction::kSum);
     if (r == Reduction::kMean) {
       total = reduced_raw(c.weight, Reduction::kSum);

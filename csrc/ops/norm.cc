@@ -73,7 +73,7 @@ Tensor layer_norm(const Tensor& input, const IntList& normalized_shape, const Te
                [x = saved(input), w = saved(weight), mean, rstd, eps, m, has_bias = bias.defined()](
                    const TensorList& gs, const std::vector<bool>& needed) -> TensorList {
                  const Tensor input = x(), weight = w();
-                 if (grad_enabled()) return layer_norm_gradients(gs[0], input, weight, eps, m, needed);
+                 if (recording()) return layer_norm_gradients(gs[0], input, weight, eps, m, needed);
                  const DType t = mean.dtype();
                  const Tensor g = ready(gs[0], t), xc = ready(input, t), wc = ready(weight, t);
                  const ScRows s = rows_of(xc, m);
@@ -209,7 +209,7 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
                 rv = training ? Tensor() : running_var, mean, rstd, training,
                 eps](const TensorList& gs, const std::vector<bool>& needed) -> TensorList {
                  const Tensor input = x(), weight = w();
-                 if (grad_enabled())
+                 if (recording())
                    return batch_norm_gradients(gs[0], input, weight, rm, rv, training, eps, needed);
                  const DType t = mean.dtype();
                  const Layout l = channels_of(input, t);

@@ -85,6 +85,9 @@ Tensor log_softmax(const Tensor& self, int64_t dim, const std::optional<DType>& 
 Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight, const Tensor& bias, bool training, double momentum, double eps);
 
+// ---- copy.cc ----
+Tensor copy_(const Tensor& self, const Tensor& src, bool non_blocking = false);
+
 // ---- conversion.cc ----
 Tensor clone(const Tensor& self, const std::optional<MemoryFormat>& memory_format = {});
 Tensor contiguous(const Tensor& self, MemoryFormat memory_format = MemoryFormat::kContiguous);

@@ -25,6 +25,7 @@ Tensor overwrite(const char* name, const Tensor& self, const Fill& draw) {
   check_in_place(self);
   draw();
   self.bump_version();
+  if (thread_state().dual_levels) write_tangents(self, Tensor());
   if (grad_enabled() && self.requires_grad()) {
     Tensor y = alias_of(self, self.sizes(), self.strides(), self.storage_offset());
     differentiable(name, y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); }).finish();

@@ -164,8 +164,8 @@ void invoke(const OpEntry& op, const Value* args, Result& out, bool in_place_for
   bool direct = false;
   if (op.flags & kDirect) {
     direct = true;
-    if (grad_enabled())
-      for (size_t i = 0; i < op.arity; ++i) direct = direct && !args[i].tensor.requires_grad();
+    if (recording())
+      for (size_t i = 0; i < op.arity; ++i) direct = direct && !args[i].tensor.tracked();
   }
   Tensor self = in_place(
       args[0].tensor,

@@ -204,10 +204,14 @@ TensorList lstm_layer(const Tensor& x0, const Tensor& h0, const Tensor& c0, cons
                  TensorList in;
                  for (const SavedTensor& t : inputs) in.push_back(t());
                  const bool has_bias = in.size() == 7;
-                 if (!grad_enabled())
+                 if (!recording())
                    return layer_backward(s, {gates(), h(), c()}, contiguous_raw(in[0]), contiguous_raw(in[3]),
                                          contiguous_raw(in[4]), has_bias, grads, needed);
-                 // A graph of the gradient is wanted: differentiate the composition.
+                 // A graph of the gradient is wanted, or its tangents: differentiate the composition.
+                 const bool create_graph = grad_enabled();
+                 const GradModeGuard record(true);
+                 for (size_t i = 0; i < in.size(); ++i)
+                   if (needed[i]) in[i] = differentiation_variable(in[i]);
                  TensorList outs = composed_layer(s, in[0], in[1], in[2], in[3], in[4],
                                                   has_bias ? in[5] : Tensor(), has_bias ? in[6] : Tensor());
                  TensorList roots, weights, wanted;
@@ -219,7 +223,8 @@ TensorList lstm_layer(const Tensor& x0, const Tensor& h0, const Tensor& c0, cons
                  for (size_t i = 0; i < in.size(); ++i)
                    if (needed[i]) wanted.push_back(in[i]);
                  BackwardOptions o;
-                 o.retain_graph = o.create_graph = true;
+                 o.retain_graph = true;
+                 o.create_graph = create_graph;
                  o.accumulate = false;
                  o.allow_unused = true;
                  const TensorList found = run_backward(roots, weights, wanted, o);

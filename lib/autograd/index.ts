@@ -3,6 +3,7 @@ export { backward, grad, type BackwardAllOptions, type GradOptions } from './gra
 export { Function, FunctionCtx, once_differentiable } from './function';
 export { gradcheck, gradgradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
 export * as functional from './functional';
+export * as forward_ad from './forward_ad';
 export * as graph from './graph';
 export { GradFn } from './node';
 export {

@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import torch, { type Tensor } from '../../lib';
+import { forward_mode_problem } from './forward_mode';
 import { families } from './table/all';
 import { concrete_row, type Case, type ConcreteRow } from './table/cases';
 import {
@@ -419,6 +420,27 @@ function check_differences({ row, cases }: Entry): void {
   );
 }
 
+function check_forward_mode({ row, cases }: Entry): void {
+  each(
+    cases.filter(({ item, answer }) => item.dtype === 'float64' && Array.isArray(answer.grads)),
+    ({ item }) => describe_call(row.name, item.call),
+    ({ item, answer }) => {
+      const forms = forms_of(row.name, fresh(item.call)).slice(0, 1);
+      if (answer.in_place && 'writes' in answer.in_place && answer.in_place.writes) forms.push('in_place');
+      for (const form of forms) {
+        const given = fresh(item.call, 'contiguous', true);
+        const inputs = given.tensors.filter((x) => x.requires_grad);
+        const outs = tensors_in(apply(row.name, form, given));
+        if ([...inputs, ...outs].some((x) => x.is_floating_point() && x.dtype !== 'float64')) return null;
+        const f = as_function(row.name, form, item.call, given);
+        const problem = forward_mode_problem(f, inputs, item.gradcheck);
+        if (problem !== null) return `as a ${form}: ${problem}`;
+      }
+      return null;
+    },
+  );
+}
+
 function check_in_place({ row, cases }: Entry): void {
   const name = `${row.name}_`;
   each(
@@ -526,6 +548,7 @@ export function test_family(family: string): void {
       test('has PyTorch’s gradients', () => check_gradients(entry));
       if (differentiable && !row.composed) test('names its nodes as PyTorch does', () => check_nodes(entry));
       if (differentiable) test('agrees with central differences, twice', () => check_differences(entry));
+      if (differentiable) test('agrees with itself in forward mode', () => check_forward_mode(entry));
       if (fixture.forms.in_place && row.in_place !== false)
         test('works in place', () => check_in_place(entry));
       if (concrete.errors.length > 0) test('refuses bad input in PyTorch’s words', () => check_errors(entry));
