@@ -274,6 +274,7 @@ class JsNode final : public Node {
     } running(this);
     return unwrap_list(env, call_js(fn_, {wrap_list(env, std::move(grads)), flags}));
   }
+  bool runs_without_grads() const override { return true; }
   void release_saved() override {
     napi_env env = fn_.env();
     Scope scope(env);

@@ -32,6 +32,7 @@ export * as func from './func';
 export { vmap } from './func';
 export * as nn from './nn';
 export * as optim from './optim';
+export * as testing from './testing';
 export * as utils from './utils';
 export {
   enable_grad,

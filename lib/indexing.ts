@@ -219,3 +219,13 @@ export function index_put(
   index_put_(copy, indices, values, accumulate);
   return copy;
 }
+
+/** The index of the element at a position in row-major order. */
+export function unravel(position: number, shape: readonly number[]): number[] {
+  const index: number[] = [];
+  for (let d = shape.length - 1; d >= 0; --d) {
+    index.unshift(position % shape[d]);
+    position = Math.floor(position / shape[d]);
+  }
+  return index;
+}

@@ -8,7 +8,12 @@ const path = require('node:path');
 const root = path.join(__dirname, '..');
 const esmDir = path.join(root, 'dist', 'esm');
 /** dist/esm name -> dist/cjs module */
-const ENTRIES = { index: 'index', vision: 'vision/index', safetensors: 'safetensors' };
+const ENTRIES = {
+  index: 'index',
+  vision: 'vision/index',
+  safetensors: 'safetensors',
+  testing: 'testing/index',
+};
 
 /** A listed name that JavaScript reserves (`torch.var`) can be exported, but not declared. */
 function isDeclarable(name) {

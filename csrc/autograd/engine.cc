@@ -313,7 +313,7 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
         const Task& s = tasks[static_cast<size_t>(map.find_or_add(node->edges[i].node.get(), &added))];
         wanted[i] = s.needed || !s.captures.empty();
       }
-      bool any = false;
+      bool any = node->runs_without_grads();
       for (const Tensor& g : in) any = any || g.defined();
       if (any) {
         const Node::Hooks* h = node->hooks_if_any();

@@ -48,6 +48,8 @@ class Node : public RefCounted {
   // zero. `needed[i]` tells whether edge i's gradient is wanted.
   virtual TensorList apply(TensorList&& grads, const std::vector<bool>& needed) = 0;
   virtual void release_saved() {}
+  // Whether it is run also when no gradient arrived at all: a custom backward may have something to say.
+  virtual bool runs_without_grads() const { return false; }
   virtual Tensor variable() const { return {}; }  // of AccumulateGrad
 
   bool is_recorded() const {  // leads anywhere

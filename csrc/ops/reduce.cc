@@ -123,9 +123,9 @@ static Tensor mean_over(const char* node, const Tensor& self, const Dims& dims, 
   const DType t = mean_dtype(self, dtype);
   Tensor y = reduce(SC_RED_MEAN, cast_raw(self, t), dims, keepdim, t);
   return differentiable(node, y).wrt(
-      self, [dims, keepdim, sizes = self.sizes(), n = reduced_count(self, dims)](const Tensor& g) {
-        return expand_reduced(div_scalar(g, n), dims, sizes, keepdim);
-      });
+      // Of no elements the gradient is empty, and what flows back through it is zero, not 0 / 0.
+      self, [dims, keepdim, sizes = self.sizes(), n = std::max<int64_t>(reduced_count(self, dims), 1)](
+                const Tensor& g) { return expand_reduced(div_scalar(g, n), dims, sizes, keepdim); });
 }
 Tensor mean_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepdim,
                 const std::optional<DType>& dtype) {

@@ -1,7 +1,15 @@
 // torch.autograd.
 export { backward, grad, type BackwardAllOptions, type GradOptions } from './gradient';
 export { Function, FunctionCtx, once_differentiable } from './function';
-export { gradcheck, gradgradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
+export {
+  gradcheck,
+  gradgradcheck,
+  GradcheckError,
+  type GradcheckFunc,
+  type GradcheckInputs,
+  type GradcheckOptions,
+  type GradgradcheckOptions,
+} from './gradcheck';
 export * as functional from './functional';
 export * as forward_ad from './forward_ad';
 export * as graph from './graph';

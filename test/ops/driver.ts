@@ -412,6 +412,8 @@ function check_differences({ row, cases }: Entry): void {
       // Rounding to a narrower dtype hides small differences.
       const outs = tensors_in(apply(row.name, form, given));
       if ([...inputs, ...outs].some((x) => x.is_floating_point() && x.dtype !== 'float64')) return null;
+      // Nothing can be told from the differences of NaN.
+      if (outs.some((x) => x.isnan().any().item())) return null;
       const f = as_function(row.name, form, item.call, given);
       torch.autograd.gradcheck(f, inputs);
       torch.autograd.gradgradcheck(f, inputs);

@@ -60,9 +60,11 @@ test('CommonJS and ES modules give one and the same library', () => {
     `import torch, { nn, tensor } from 'sconce';
      import { datasets } from 'sconce/vision';
      import { load_file, save_file } from 'sconce/safetensors';
+     import { assert_close } from 'sconce/testing';
      import { createRequire } from 'node:module';
      const cjs = createRequire(import.meta.url)('sconce');
      if (cjs.Tensor !== torch.Tensor || cjs.nn !== nn || typeof datasets.MNIST !== 'function') throw new Error('two copies');
+     if (assert_close !== torch.testing.assert_close) throw new Error('two copies of testing');
      save_file({ x: tensor([1, 2]) }, 'x.safetensors');
      console.log(load_file('x.safetensors').x.add(cjs.tensor([10, 20])).tolist().join());`,
   );
@@ -95,6 +97,7 @@ test.each(['esm.mts', 'commonjs.cts'])('TypeScript sees the types from %s', (fil
   const source = `import torch, { nn, type Tensor } from 'sconce';
     import { datasets } from 'sconce/vision';
     import { load_file } from 'sconce/safetensors';
+    import { assert_close, type AssertCloseOptions } from 'sconce/testing';
     class Net extends nn.Module {
       fc = new nn.Linear(2, 3);
       override forward(x: Tensor): Tensor { return this.fc(x).relu(); }
@@ -102,6 +105,7 @@ test.each(['esm.mts', 'commonjs.cts'])('TypeScript sees the types from %s', (fil
     const y: Tensor = new Net()(torch.zeros(1, 2));
     export const sum: number = y.sum({ dim: 1, keepdim: true }).shape[0];
     export const weights: Record<string, Tensor> = load_file('x.safetensors');
+    export const close = (options: AssertCloseOptions): void => assert_close(y, y, options);
     export type Digits = InstanceType<typeof datasets.MNIST>;
     // @ts-expect-error a module's call takes what its forward takes
     new Net()('text');
