@@ -43,12 +43,13 @@ void FormulaNode::release_saved() {
 }
 
 // ---- builder ----
-DifferentiableBuilder::DifferentiableBuilder(const char* name, const Tensor* outputs, int n)
+DifferentiableBuilder::DifferentiableBuilder(const char* name, const Tensor* outputs, int n, bool elementwise)
     : name_(name),
       outputs_(outputs),
       n_(n),
       active_(thread_state().recording()),
       saved_before_(thread_state().saved_count),
+      elementwise_(elementwise),
       previous_(thread_state().builder) {
   thread_state().builder = this;
 }
@@ -116,7 +117,10 @@ void DifferentiableBuilder::add_shared(const TensorList& inputs, GradsFormula&& 
   };
   bool any = false;
   for (const Tensor& t : inputs) any = any || records(t) || carries(t);
-  if (!any) return;
+  if (!any) {
+    if (thread_state().pack_hook) forget_pending(this);
+    return;
+  }
   ensure_node();
   for (const Tensor& t : inputs) {
     const bool record = records(t);

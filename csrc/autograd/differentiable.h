@@ -106,7 +106,7 @@ class FormulaNode final : public Node {
 
 class DifferentiableBuilder {
  public:
-  DifferentiableBuilder(const char* name, const Tensor* outputs, int n);
+  DifferentiableBuilder(const char* name, const Tensor* outputs, int n, bool elementwise = false);
   ~DifferentiableBuilder() { thread_state().builder = previous_; }
   DifferentiableBuilder(const DifferentiableBuilder&) = delete;
 
@@ -118,12 +118,6 @@ class DifferentiableBuilder {
       add(input, GradFormula(std::forward<F>(formula)));
     else
       skip();
-    return *this;
-  }
-  // The Jacobian is diagonal, up to broadcasting: element i of the result depends on element i of the inputs
-  // alone, and every formula is g times something. Said first; forward mode is cheaper then.
-  DifferentiableBuilder& elementwise() {
-    elementwise_ = true;
     return *this;
   }
   // One formula for several inputs and any number of outputs.
@@ -138,6 +132,16 @@ class DifferentiableBuilder {
   operator Tensor() {  // NOLINT: ends the statement
     finish();
     return outputs_[0];
+  }
+  // Forward mode by a rule of its own, where that is cheaper than what the formulas give: the tangent of the
+  // one output from those of the inputs, in the order of wrt (undefined where there is none). Said last; runs
+  // before the statement ends.
+  template <class F>
+  DifferentiableBuilder& jvp(const F& rule) {
+    if (push_)
+      push_->own_rule = {&rule,
+                         [](const void* f, const TensorList& t) { return (*static_cast<const F*>(f))(t); }};
+    return *this;
   }
   void finish();  // for several outputs
 
@@ -174,13 +178,16 @@ class DifferentiableBuilder {
   uint32_t saved_before_;
   Ref<FormulaNode> node_;
   mutable std::unique_ptr<PushForward> push_;  // in a dual level
-  bool elementwise_ = false;
+  bool elementwise_;
   bool recorded_ = false;  // an edge leads somewhere
   const DifferentiableBuilder* previous_;
 };
 
 // `y` (or several outputs) is the operator's result, without history. Only floating outputs take part.
 inline DifferentiableBuilder differentiable(const char* name, const Tensor& y) { return {name, &y, 1}; }
+// The same for an element-wise operator: element i of the result depends on element i of the inputs alone, up
+// to broadcasting, and every formula is g times something. Forward mode is cheaper then.
+inline DifferentiableBuilder elementwise(const char* name, const Tensor& y) { return {name, &y, 1, true}; }
 inline DifferentiableBuilder differentiable(const char* name, const TensorList& ys) {
   return {name, ys.data(), static_cast<int>(ys.size())};
 }

@@ -206,6 +206,13 @@ std::pair<Tensor, Tensor> unpack_dual(const Tensor& dual, int level) {
   return {primal, tangent_of(dual, level)};
 }
 
+Tensor sum_of_defined(const TensorList& terms) {
+  Tensor sum;
+  for (const Tensor& t : terms)
+    if (t) sum = sum ? ops::add(sum, t) : t;
+  return sum;
+}
+
 // ---- pushing tangents through an operator ----
 namespace {
 
@@ -216,12 +223,18 @@ Tensor conform(const Tensor& g, const Tensor& input) {
   return r.device() == input.device() ? r : ops::to_device(r, input.device());
 }
 
-void add_into(Tensor& sum, const Tensor& g) { sum = sum ? ops::add(sum, g) : g; }
+// The operator's own rule, with the tangents by the number of their input.
+Tensor push_by_rule(const PushForward::Rule& rule, size_t n, const std::vector<DualInput>& inputs,
+                    const TensorList& tangents) {
+  TensorList by_slot(n);
+  for (size_t i = 0; i < inputs.size(); ++i) by_slot[inputs[i].slot] = tangents[i];
+  return rule.call(rule.closure, by_slot);
+}
 
 // J t for a diagonal J: the formula itself, on the tangent in the output's shape.
 Tensor push_elementwise(FormulaNode& node, const Tensor& y, const std::vector<DualInput>& inputs,
                         const TensorList& tangents) {
-  Tensor sum;
+  TensorList terms;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!tangents[i]) continue;
     Tensor t = tangents[i];
@@ -230,9 +243,9 @@ Tensor push_elementwise(FormulaNode& node, const Tensor& y, const std::vector<Du
     if (t.sizes() != y.sizes()) t = ops::expand(t, y.sizes());
     std::vector<bool> needed(node.edges.size(), false);
     needed[inputs[i].slot] = true;
-    if (const Tensor g = node.apply({t}, needed)[inputs[i].slot]) add_into(sum, g);
+    terms.push_back(node.apply({t}, needed)[inputs[i].slot]);
   }
-  return sum;
+  return sum_of_defined(terms);
 }
 
 // J t for any J: the derivative of u -> (J^T u) . t
@@ -289,15 +302,19 @@ void PushForward::run(FormulaNode& node, const Tensor* outputs, int n) const {
     }
     if (!any) continue;
     TensorList out;
-    if (elementwise)
+    if (own_rule.call)
+      out.push_back(push_by_rule(own_rule, node.edges.size(), inputs, tangents));
+    else if (elementwise)
       out.push_back(push_elementwise(node, outputs[0], inputs, tangents));
     else
       out = push_through(node, outputs, n, inputs, tangents);
     for (int k = 0; k < n; ++k) {
       if (!outputs[k].is_floating_point()) continue;
       // Independent of the input: a tangent of zero, not none.
-      const Tensor& g = out[static_cast<size_t>(k)];
-      set_tangent(outputs[k], level, g ? g : ops::zeros_like_raw(outputs[k]));
+      Tensor g = out[static_cast<size_t>(k)];
+      if (!g) g = ops::zeros_like_raw(outputs[k]);
+      if (g.dtype() != outputs[k].dtype()) g = ops::to_dtype(g, outputs[k].dtype());
+      set_tangent(outputs[k], level, g);
     }
     for (const auto& [number, alias] : saved_outputs) {
       put(alias, level, tangent_of(outputs[number], level));

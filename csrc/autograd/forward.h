@@ -89,8 +89,16 @@ struct PushForward {
   std::vector<DualInput> inputs;
   std::vector<std::pair<uint32_t, Tensor>> saved_outputs;
   bool elementwise = false;
+  // The operator's own rule, DifferentiableBuilder::jvp.
+  struct Rule {
+    const void* closure = nullptr;
+    Tensor (*call)(const void* closure, const TensorList& tangents) = nullptr;
+  } own_rule;
   void run(FormulaNode& node, const Tensor* outputs, int n) const;
 };
+
+// a + b + ..., without those that are undefined.
+Tensor sum_of_defined(const TensorList& terms);
 
 // `self` is about to be overwritten with `y`, or with what has no tangent (undefined).
 void write_tangents(const Tensor& self, const Tensor& y);

@@ -31,7 +31,7 @@ static Tensor activate(const char* node, ScUnaryOp op, const FusedBackward& back
 
 Tensor sigmoid(const Tensor& self) {
   Tensor y = unary_float(SC_SIGMOID, self);
-  return differentiable("SigmoidBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("SigmoidBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return fused_backward(kSigmoidBackward, g, y());
   });
 }
@@ -49,7 +49,7 @@ torch.tensor([0, 1]).sigmoid() // tensor([0.5000, 0.7311])
 Tensor relu(const Tensor& self) {
   SC_CHECK(self.dtype() != DType::kBool, "Boolean inputs not supported for relu");
   Tensor y = unary(SC_RELU, self);
-  return differentiable("ReluBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("ReluBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return fused_backward(kReluBackward, g, y());
   });
 }
@@ -108,7 +108,7 @@ static Tensor mish(const Tensor& self, bool inplace) {
   check_floating(self, "mish_cpu");
   return maybe_in_place(self, inplace, [&]() -> Tensor {
     Tensor y = unary(SC_MISH, self);
-    return differentiable("MishBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+    return elementwise("MishBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
       // y = x t with t = tanh(softplus(x)):  dy/dx = t + x (1 - t^2) sigmoid(x)
       const Tensor x = self(), t = tanh(softplus(x));
       return g * (t + x * sigmoid(x) * (1 - t * t));
@@ -261,7 +261,7 @@ static Tensor hardsigmoid(const Tensor& self, bool inplace) {
   check_floating(self, "hardsigmoid_cpu");
   return maybe_in_place(self, inplace, [&]() -> Tensor {
     Tensor y = unary(SC_HARDSIGMOID, self);
-    return differentiable("HardsigmoidBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+    return elementwise("HardsigmoidBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
       return g * strictly_between(self(), -3, 3) *
              (1.0F / 6);  // PyTorch's constant is a float for every dtype
     });
@@ -282,7 +282,7 @@ static Tensor hardswish(const Tensor& self, bool inplace) {
   check_floating(self, "hardswish_cpu");
   return maybe_in_place(self, inplace, [&]() -> Tensor {
     Tensor y = unary(SC_HARDSWISH, self);
-    return differentiable("HardswishBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+    return elementwise("HardswishBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
       // 0 up to -3, x / 3 + 1 / 2 between, 1 from 3 on
       const Tensor x = self();
       const Tensor slope = masked_fill(x * (1.0 / 3) + 0.5, logical_not_raw(compare(SC_LT, x, 3)), 1);
@@ -304,7 +304,7 @@ torch.nn.functional.hardswish(torch.tensor([-4, 1, 4])) // tensor([-0.0000, 0.66
 static Tensor logsigmoid(const Tensor& self) {
   check_floating(self, "log_sigmoid_cpu");
   Tensor y = unary(SC_LOGSIGMOID, self);
-  return differentiable("LogSigmoidBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("LogSigmoidBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * sigmoid(-self());
   });
 }

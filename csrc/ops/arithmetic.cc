@@ -15,7 +15,7 @@ Tensor add(const Tensor& self, const Tensor& other, const Scalar& alpha) {
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
   Tensor y = binary_as(SC_ADD, self, other, t, t, {{alpha.to_double()}});
-  return differentiable("AddBackward0", y)
+  return elementwise("AddBackward0", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(other, [alpha](const Tensor& g) { return alpha.equals(1) ? g : g * alpha; });
 }
@@ -36,7 +36,7 @@ Tensor add_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha) 
   const DType t = result_type(self, other);
   check_alpha(alpha, t);
   Tensor y = binary_as(SC_ADD, self, other, t, t, {{alpha.to_double()}});
-  return differentiable("AddBackward0", y)
+  return elementwise("AddBackward0", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(Tensor(), [](const Tensor& g) { return g; });
 }
@@ -58,7 +58,7 @@ Tensor sub(const Tensor& self, const Tensor& other, const Scalar& alpha) {
            "a mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = binary_as(SC_SUB, self, other, t, t, {{alpha.to_double()}});
-  return differentiable("SubBackward0", y)
+  return elementwise("SubBackward0", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(other, [alpha](const Tensor& g) { return alpha.equals(1) ? -g : g * -alpha; });
 }
@@ -82,7 +82,7 @@ Tensor sub_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha) 
            "a mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = binary_as(SC_SUB, self, other, t, t, {{alpha.to_double()}});
-  return differentiable("SubBackward0", y)
+  return elementwise("SubBackward0", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(Tensor(), [](const Tensor& g) { return g; });
 }
@@ -97,7 +97,7 @@ static Tensor rsub(const Tensor& self, const Tensor& other, const Scalar& alpha)
            "a mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = binary_as(SC_SUB, other, self, t, t, {{alpha.to_double()}});
-  return differentiable("RsubBackward0", y)
+  return elementwise("RsubBackward0", y)
       .wrt(self, [alpha](const Tensor& g) { return alpha.equals(1) ? -g : g * -alpha; })
       .wrt(other, [](const Tensor& g) { return g; });
 }
@@ -116,7 +116,7 @@ Tensor rsub_scalar(const Tensor& self, const Scalar& other, const Scalar& alpha)
            "a mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = binary_as(SC_SUB, other, self, t, t, {{alpha.to_double()}});
-  return differentiable("RsubBackward1", y).wrt(self, [alpha](const Tensor& g) { return g * -alpha; });
+  return elementwise("RsubBackward1", y).wrt(self, [alpha](const Tensor& g) { return g * -alpha; });
 }
 OP("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", rsub_scalar, kFunction | kMethod, "");
 
@@ -125,7 +125,7 @@ OP("sub.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", sub_from_number, kF
 
 Tensor mul(const Tensor& self, const Tensor& other) {
   Tensor y = binary(SC_MUL, self, other);
-  return differentiable("MulBackward0", y)
+  return elementwise("MulBackward0", y)
       .wrt(self, [other = saved(other)](const Tensor& g) { return g * other(); })
       .wrt(other, [self = saved(self)](const Tensor& g) { return g * self(); });
 }
@@ -140,7 +140,7 @@ torch.tensor([1, 2, 3]).mul(torch.tensor([2, 2, 2])) // tensor([2., 4., 6.])
 
 Tensor mul_scalar(const Tensor& self, const Scalar& other) {
   Tensor y = binary(SC_MUL, self, other);
-  return differentiable("MulBackward0", y)
+  return elementwise("MulBackward0", y)
       .wrt(self, [other](const Tensor& g) { return g * other; })
       .wrt(Tensor(), [](const Tensor& g) { return g; });
 }
@@ -153,7 +153,7 @@ OP("mul.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", mul_number, kFuncti
 Tensor div(const Tensor& self, const Tensor& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_DIV, self, other, t, t);
-  return differentiable("DivBackward0", y)
+  return elementwise("DivBackward0", y)
       .wrt(self, [other = saved(other)](const Tensor& g) { return g / other(); })
       .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) {
         return -g * ((self() / other()) / other());
@@ -173,7 +173,7 @@ torch.tensor([1, 3]).div(torch.tensor([2, 2])) // tensor([0.5000, 1.5000])
 Tensor div_scalar(const Tensor& self, const Scalar& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_DIV, self, other, t, t);
-  return differentiable("DivBackward0", y)
+  return elementwise("DivBackward0", y)
       .wrt(self, [other](const Tensor& g) { return g / other; })
       .wrt(Tensor(), [](const Tensor& g) { return g; });
 }
@@ -191,7 +191,7 @@ Tensor neg(const Tensor& self) {
            "mask, use the `~` or "
            "`logical_not()` operator instead.");
   Tensor y = unary(SC_NEG, self);
-  return differentiable("NegBackward0", y).wrt(self, [](const Tensor& g) { return -g; });
+  return elementwise("NegBackward0", y).wrt(self, [](const Tensor& g) { return -g; });
 }
 OP("neg(Tensor self) -> Tensor", neg, kFunction | kMethod | kInPlace | kDirect,
    R"(Negates element by element: `-self`. Throws for bool tensors.

@@ -22,7 +22,7 @@ static Tensor share(const Tensor& g, ScBinaryOp loses, const Tensor& self, const
 
 Tensor maximum(const Tensor& self, const Tensor& other) {
   Tensor y = binary(SC_MAXIMUM, self, other);
-  return differentiable("MaximumBackward0", y)
+  return elementwise("MaximumBackward0", y)
       .wrt(self, [self = saved(self),
                   other = saved(other)](const Tensor& g) { return share(g, SC_LT, self(), other()); })
       .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) {
@@ -43,7 +43,7 @@ OP("max.other(Tensor self, Tensor other) -> Tensor", maximum, kFunction | kMetho
 
 Tensor minimum(const Tensor& self, const Tensor& other) {
   Tensor y = binary(SC_MINIMUM, self, other);
-  return differentiable("MinimumBackward0", y)
+  return elementwise("MinimumBackward0", y)
       .wrt(self, [self = saved(self),
                   other = saved(other)](const Tensor& g) { return share(g, SC_GT, self(), other()); })
       .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) {
@@ -115,7 +115,7 @@ static Tensor inverse_square_distance(const Tensor& self, const Tensor& other) {
 static Tensor atan2(const Tensor& self, const Tensor& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_ATAN2, self, other, t, t);
-  return differentiable("Atan2Backward0", y)
+  return elementwise("Atan2Backward0", y)
       .wrt(self, [self = saved(self), other = saved(other)](
                      const Tensor& g) { return g * other() * inverse_square_distance(self(), other()); })
       .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) {
@@ -143,7 +143,7 @@ static Tensor hypot(const Tensor& self, const Tensor& other) {
   const DType t = result_type(self, other);
   check_floating(t, "hypot_cpu");
   Tensor y = binary_as(SC_HYPOT, self, other, t, t);
-  return differentiable("HypotBackward0", y)
+  return elementwise("HypotBackward0", y)
       .wrt(self, [self = saved(self), y = saved(y)](const Tensor& g) { return g * (self() / y()); })
       .wrt(other, [other = saved(other), y = saved(y)](const Tensor& g) { return g * (other() / y()); });
 }
@@ -166,7 +166,7 @@ static Tensor copysign_slope(const Tensor& y, const Tensor& self) {
 static Tensor copysign(const Tensor& self, const Tensor& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_COPYSIGN, self, other, t, t);
-  return differentiable("CopysignBackward0", y)
+  return elementwise("CopysignBackward0", y)
       .wrt(self,
            [self = saved(self), y = saved(y)](const Tensor& g) { return g * copysign_slope(y(), self()); })
       .wrt(other, [](const Tensor& g) { return zeros_like_raw(g); });
@@ -184,9 +184,9 @@ torch.tensor([1, -2]).copysign(-1) // tensor([-1., -2.])
 static Tensor copysign_scalar(const Tensor& self, const Scalar& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_COPYSIGN, self, other, t, t);
-  return differentiable("CopysignBackward1", y)
-      .wrt(self,
-           [self = saved(self), y = saved(y)](const Tensor& g) { return g * copysign_slope(y(), self()); });
+  return elementwise("CopysignBackward1", y).wrt(self, [self = saved(self), y = saved(y)](const Tensor& g) {
+    return g * copysign_slope(y(), self());
+  });
 }
 OP("copysign.Scalar(Tensor self, Scalar other) -> Tensor", copysign_scalar,
    kFunction | kMethod | kInPlace | kDirect, "");
@@ -201,7 +201,7 @@ static Tensor xlogy_slope(const Tensor& self, const Tensor& other) {
 Tensor xlogy(const Tensor& self, const Tensor& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_XLOGY, self, other, t, t);
-  return differentiable("XlogyBackward0", y)
+  return elementwise("XlogyBackward0", y)
       .wrt(self, [self = saved(self),
                   other = saved(other)](const Tensor& g) { return g * xlogy_slope(self(), other()); })
       .wrt(other,
@@ -220,7 +220,7 @@ torch.tensor([0, 2]).xlogy(torch.tensor([0, 3])) // tensor([0.0000, 2.1972])
 static Tensor xlogy_scalar(const Tensor& self, const Scalar& other) {
   const DType t = floating_dtype(result_type(self, other));
   Tensor y = binary_as(SC_XLOGY, self, other, t, t);
-  return differentiable("XlogyBackward2", y)
+  return elementwise("XlogyBackward2", y)
       .wrt(self, [self = saved(self), other = other.to_double()](const Tensor& g) {
         if (other > 0) return g * std::log(other);
         return g * masked_fill(scalar_tensor(std::log(other), g.dtype(), g.device()),
@@ -232,7 +232,7 @@ OP("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor", xlogy_scalar,
 static Tensor xlogy_of_number(const Scalar& self, const Tensor& other) {
   const DType t = floating_dtype(result_type(other, self));
   Tensor y = binary_as(SC_XLOGY, self, other, t, t);
-  return differentiable("XlogyBackward1", y).wrt(other, [self, other = saved(other)](const Tensor& g) {
+  return elementwise("XlogyBackward1", y).wrt(other, [self, other = saved(other)](const Tensor& g) {
     return g * self / other();
   });
 }
@@ -242,7 +242,7 @@ static Tensor logaddexp(const Tensor& self, const Tensor& other) {
   const DType t = result_type(self, other);
   check_floating(t, "logaddexp_cpu");
   Tensor y = binary_as(SC_LOGADDEXP, self, other, t, t);
-  return differentiable("LogaddexpBackward0", y)
+  return elementwise("LogaddexpBackward0", y)
       .wrt(self, [self = saved(self),
                   other = saved(other)](const Tensor& g) { return g / (exp(other() - self()) + 1); })
       .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) {

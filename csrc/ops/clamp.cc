@@ -36,7 +36,7 @@ static Tensor clamp(const Tensor& self, const std::optional<Scalar>& min, const 
     if (min) y = binary_as(SC_MAXIMUM, self, *min, t, t);
     if (max) y = binary_as(SC_MINIMUM, min ? y : self, *max, t, t);
   }
-  return differentiable("ClampBackward1", y).wrt(self, [self = saved(self), lo, hi](const Tensor& g) {
+  return elementwise("ClampBackward1", y).wrt(self, [self = saved(self), lo, hi](const Tensor& g) {
     return fused_backward(kClampBackward, g, self(), {{lo, hi}});
   });
 }
@@ -64,7 +64,7 @@ static Tensor clamp_tensor(const Tensor& self, const Tensor& min, const Tensor& 
   Tensor y = min && max ? ternary(SC_CLAMP_TENSOR, self, min, max, t)
              : min      ? binary_as(SC_MAXIMUM, self, min, t, t)
                         : binary_as(SC_MINIMUM, self, max, t, t);
-  return differentiable("ClampBackward0", y)
+  return elementwise("ClampBackward0", y)
       .wrt(self,
            [self = saved(self), min = min ? saved(min) : SavedTensor(),
             max = max ? saved(max) : SavedTensor()](const Tensor& g) {
@@ -181,7 +181,7 @@ static Tensor nan_to_num(const Tensor& self, const std::optional<double>& nan,
     y = empty_like(self);
     copy_into(y, self);
   }
-  return differentiable("NanToNumBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("NanToNumBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return only_where(g, unary(SC_ISFINITE, self()));
   });
 }

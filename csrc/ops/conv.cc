@@ -355,6 +355,13 @@ Tensor convolution(const char* name, int n, const Tensor& input0, const Tensor& 
                  }
                  return r;
                })
+      .jvp([&](const TensorList& t) {
+        const auto convolve = [&](const Tensor& x, const Tensor& w) {
+          return o.transposed ? data(geometry, x, w) : forward(geometry, x, w);
+        };
+        return sum_of_defined({t[0] ? convolve(t[0], weight) : t[0], t[1] ? convolve(input, t[1]) : t[1],
+                               t[2] ? expand(per_channel(t[2], y.sizes()), y.sizes()) : t[2]});
+      })
       .finish();
   return y;
 }

@@ -18,7 +18,7 @@ static Tensor empty_in(const Tensor& self, MemoryFormat f) {
 Tensor clone(const Tensor& self, const std::optional<MemoryFormat>& memory_format) {
   Tensor y = empty_in(self, memory_format.value_or(MemoryFormat::kPreserve));
   copy_into(y, self);
-  return differentiable("CloneBackward0", y).wrt(self, [](const Tensor& g) { return g; });
+  return elementwise("CloneBackward0", y).wrt(self, [](const Tensor& g) { return g; });
 }
 OP("clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", clone, kFunction | kMethod,
    R"(A copy of the tensor, differentiable: gradients flow back to `self`.

@@ -25,7 +25,7 @@ Tensor div_mode(const Tensor& self, const Tensor& other, const std::optional<std
   const DType t = checked_type(result_type(self, other), r.kernel);
   Tensor y = binary_as(r.op, self, other, t, t);
   const auto zero = [](const Tensor& g) { return zeros_like_raw(g); };
-  return differentiable("DivBackward2", y).wrt(self, zero).wrt(other, zero);
+  return elementwise("DivBackward2", y).wrt(self, zero).wrt(other, zero);
 }
 OP("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", div_mode,
    kFunction | kMethod | kInPlace, "");
@@ -36,7 +36,7 @@ static Tensor div_scalar_mode(const Tensor& self, const Scalar& other,
   const Rounding r = rounding(*rounding_mode);
   const DType t = checked_type(result_type(self, other), r.kernel);
   Tensor y = binary_as(r.op, self, other, t, t);
-  return differentiable("DivBackward2", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
+  return elementwise("DivBackward2", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 OP("div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor", div_scalar_mode,
    kFunction | kMethod | kInPlace, "");
@@ -87,7 +87,7 @@ OP("floor_divide.Scalar(Tensor self, Scalar other) -> Tensor", floor_divide_scal
 static Tensor fmod(const Tensor& self, const Tensor& other) {
   const DType t = checked_type(result_type(self, other), "fmod_cpu");
   Tensor y = binary_as(SC_FMOD, self, other, t, t);
-  return differentiable("FmodBackward1", y)
+  return elementwise("FmodBackward1", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) {
         return -g * div_mode(self(), other(), "trunc");
@@ -106,7 +106,7 @@ torch.tensor([-3, 5]).fmod(2) // tensor([-1.,  1.])
 static Tensor fmod_scalar(const Tensor& self, const Scalar& other) {
   const DType t = checked_type(result_type(self, other), "fmod_cpu");
   Tensor y = binary_as(SC_FMOD, self, other, t, t);
-  return differentiable("FmodBackward0", y).wrt(self, [](const Tensor& g) { return g; });
+  return elementwise("FmodBackward0", y).wrt(self, [](const Tensor& g) { return g; });
 }
 OP("fmod.Scalar(Tensor self, Scalar other) -> Tensor", fmod_scalar, kFunction | kMethod | kInPlace | kDirect,
    "");
@@ -114,7 +114,7 @@ OP("fmod.Scalar(Tensor self, Scalar other) -> Tensor", fmod_scalar, kFunction | 
 static Tensor remainder(const Tensor& self, const Tensor& other) {
   const DType t = checked_type(result_type(self, other), "remainder_cpu");
   Tensor y = binary_as(SC_REMAINDER, self, other, t, t);
-  return differentiable("RemainderBackward1", y)
+  return elementwise("RemainderBackward1", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(other, [self = saved(self), other = saved(other)](const Tensor& g) {
         return -g * div_mode(self(), other(), "floor");
@@ -134,7 +134,7 @@ torch.tensor([-3, 5]).remainder(2) // tensor([1., 1.])
 static Tensor remainder_scalar(const Tensor& self, const Scalar& other) {
   const DType t = checked_type(result_type(self, other), "remainder_cpu");
   Tensor y = binary_as(SC_REMAINDER, self, other, t, t);
-  return differentiable("RemainderBackward0", y).wrt(self, [](const Tensor& g) { return g; });
+  return elementwise("RemainderBackward0", y).wrt(self, [](const Tensor& g) { return g; });
 }
 OP("remainder.Scalar(Tensor self, Scalar other) -> Tensor", remainder_scalar,
    kFunction | kMethod | kInPlace | kDirect, "");

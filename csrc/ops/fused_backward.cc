@@ -9,7 +9,7 @@ namespace sconce::ops {
 
 Tensor fused_backward(const FusedBackward& f, const Tensor& g, const Tensor& z, const Params& p) {
   Tensor y = binary(f.op, g, z, p);
-  return differentiable(f.name, y)
+  return elementwise(f.name, y)
       .wrt(g, [&f, z = saved(z), p](const Tensor& gg) { return fused_backward(f, gg, z(), p); })
       .wrt(z, [&f, g = saved(g), z = saved(z), p](const Tensor& gg) {
         return f.slope ? gg * g() * f.slope(z(), p) : zeros_like_raw(gg);

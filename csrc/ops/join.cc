@@ -64,17 +64,23 @@ Tensor cat(const TensorList& tensors, int64_t dim) {
   std::vector<bool> vanished;  // empty vectors among matrices, which have no part in the result
   for (const Tensor& x : tensors) vanished.push_back(skipped(x) && model->dim() != 1);
   return differentiable("CatBackward0", y)
-      .wrt_all(tensors, [d, lengths, vanished](const TensorList& grads, const std::vector<bool>& needed) {
-        TensorList out(lengths.size());
-        int64_t start = 0;
-        for (size_t i = 0; i < lengths.size(); ++i) {
-          if (needed[i]) {
-            out[i] = vanished[i] ? zeros_raw({0}, grads[0].dtype(), grads[0].device())
-                                 : narrow(grads[0], d, start, lengths[i]);
-          }
-          start += lengths[i];
-        }
-        return out;
+      .wrt_all(tensors,
+               [d, lengths, vanished](const TensorList& grads, const std::vector<bool>& needed) {
+                 TensorList out(lengths.size());
+                 int64_t start = 0;
+                 for (size_t i = 0; i < lengths.size(); ++i) {
+                   if (needed[i]) {
+                     out[i] = vanished[i] ? zeros_raw({0}, grads[0].dtype(), grads[0].device())
+                                          : narrow(grads[0], d, start, lengths[i]);
+                   }
+                   start += lengths[i];
+                 }
+                 return out;
+               })
+      .jvp([&](const TensorList& t) {
+        TensorList parts;
+        for (size_t i = 0; i < t.size(); ++i) parts.push_back(t[i] ? t[i] : zeros_like_raw(tensors[i]));
+        return cat(parts, d);
       });
 }
 OP("cat(Tensor[] tensors, int dim=0) -> Tensor", cat, kFunction,

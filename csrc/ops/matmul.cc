@@ -108,7 +108,10 @@ Tensor mm(const Tensor& self, const Tensor& mat2) {
   Tensor y = product(self, mat2);
   return differentiable("MmBackward0", y)
       .wrt(self, left_gradient(self, mat2, 1))
-      .wrt(mat2, right_gradient(self, mat2, 1));
+      .wrt(mat2, right_gradient(self, mat2, 1))
+      .jvp([&](const TensorList& t) {
+        return sum_of_defined({t[0] ? mm(t[0], mat2) : t[0], t[1] ? mm(self, t[1]) : t[1]});
+      });
 }
 OP("mm(Tensor self, Tensor mat2) -> Tensor", mm, kFunction | kMethod,
    R"(The product of two matrices: `[n, m]` and `[m, p]` give `[n, p]`. Throws when the shapes or the dtypes do not fit.
@@ -137,7 +140,11 @@ Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const S
   return differentiable("AddmmBackward0", y)
       .wrt(self, [beta](const Tensor& g) { return scaled(g, beta); })
       .wrt(mat1, left_gradient(mat1, mat2, alpha))
-      .wrt(mat2, right_gradient(mat1, mat2, alpha));
+      .wrt(mat2, right_gradient(mat1, mat2, alpha))
+      .jvp([&](const TensorList& t) {
+        return sum_of_defined({t[0] ? scaled(t[0], beta) : t[0], t[1] ? scaled(mm(t[1], mat2), alpha) : t[1],
+                               t[2] ? scaled(mm(mat1, t[2]), alpha) : t[2]});
+      });
 }
 OP("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addmm,
    kFunction | kMethod | kInPlace,
@@ -169,7 +176,10 @@ Tensor bmm(const Tensor& self, const Tensor& mat2) {
   Tensor y = product(self, mat2);
   return differentiable("BmmBackward0", y)
       .wrt(self, [mat2 = saved(mat2)](const Tensor& g) { return bmm(g, transposed(mat2())); })
-      .wrt(mat2, [self = saved(self)](const Tensor& g) { return bmm(transposed(self()), g); });
+      .wrt(mat2, [self = saved(self)](const Tensor& g) { return bmm(transposed(self()), g); })
+      .jvp([&](const TensorList& t) {
+        return sum_of_defined({t[0] ? bmm(t[0], mat2) : t[0], t[1] ? bmm(self, t[1]) : t[1]});
+      });
 }
 OP("bmm(Tensor self, Tensor mat2) -> Tensor", bmm, kFunction | kMethod,
    R"(The products of a batch of matrices: `[b, n, m]` and `[b, m, p]` give `[b, n, p]`. Throws when the shapes or the dtypes do not fit.
@@ -259,7 +269,10 @@ Tensor mv(const Tensor& self, const Tensor& vec) {
   Tensor y = flat(product(self, column(vec)));
   return differentiable("MvBackward0", y)
       .wrt(self, [vec = saved(vec)](const Tensor& g) { return outer(g, vec()); })
-      .wrt(vec, [self = saved(self)](const Tensor& g) { return mv(t(self()), g); });
+      .wrt(vec, [self = saved(self)](const Tensor& g) { return mv(t(self()), g); })
+      .jvp([&](const TensorList& t) {
+        return sum_of_defined({t[0] ? mv(t[0], vec) : t[0], t[1] ? mv(self, t[1]) : t[1]});
+      });
 }
 OP("mv(Tensor self, Tensor vec) -> Tensor", mv, kFunction | kMethod,
    R"(The product of a matrix and a vector: `[n, m]` and `[m]` give `[n]`. Throws when the shapes or the dtypes do not fit.

@@ -27,7 +27,7 @@ Tensor pow_scalar(const Tensor& self, const Scalar& exponent) {
   SC_CHECK(is_floating(t) || exponent.to_double() >= 0,
            "Integers to negative integer powers are not allowed.");
   Tensor y = pow_number(self, exponent, t);
-  return differentiable("PowBackward0", y)
+  return elementwise("PowBackward0", y)
       .wrt(self, [e = exponent.to_double(), self = saved(self)](const Tensor& g) {
         if (e == 0) return zeros_like_raw(g);
         if (e == 2) return g * (self() * 2);
@@ -44,7 +44,7 @@ Tensor pow(const Tensor& self, const Tensor& exponent) {
   const DType t = result_type(self, exponent);
   check_power(t);
   Tensor y = binary_as(SC_POW, self, exponent, t, t);
-  return differentiable("PowBackward1", y)
+  return elementwise("PowBackward1", y)
       .wrt(self, [self = saved(self), exponent = saved(exponent)](
                      const Tensor& g) { return g * power_slope(self(), exponent()); })
       .wrt(exponent, [self = saved(self), exponent = saved(exponent), y = saved(y)](const Tensor& g) {
@@ -71,7 +71,7 @@ static Tensor pow_base(const Scalar& self, const Tensor& exponent) {
   const DType t = result_type(exponent, self);
   check_power(t);
   Tensor y = binary_as(SC_POW, self, exponent, t, t);
-  return differentiable("PowBackward2", y)
+  return elementwise("PowBackward2", y)
       .wrt(exponent, [base = self.to_double(), exponent = saved(exponent), y = saved(y)](const Tensor& g) {
         const Tensor slope = y() * std::log(base);
         return g * (base == 0 ? masked_fill(slope, compare(SC_GE, exponent(), 0), 0) : slope);

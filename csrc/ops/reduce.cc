@@ -48,9 +48,10 @@ Tensor sum_dim(const Tensor& self, const std::optional<IntList>& dim, bool keepd
   const Dims dims = optional_dims(self, dim);
   const DType t = accumulated_dtype(self, dtype);
   Tensor y = reduce(SC_RED_SUM, accumulated_input(self, t), dims, keepdim, t);
-  return differentiable("SumBackward1", y).wrt(self, [dims, keepdim, sizes = self.sizes()](const Tensor& g) {
-    return expand_reduced(g, dims, sizes, keepdim);
-  });
+  return differentiable("SumBackward1", y)
+      .wrt(self, [dims, keepdim,
+                  sizes = self.sizes()](const Tensor& g) { return expand_reduced(g, dims, sizes, keepdim); })
+      .jvp([&](const TensorList& t) { return sum_dim(t[0], dim, keepdim, dtype); });
 }
 OP("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
    sum_dim, kFunction | kMethod, "");
@@ -58,9 +59,9 @@ OP("sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType?
 Tensor sum(const Tensor& self, const std::optional<DType>& dtype) {
   const DType t = accumulated_dtype(self, dtype);
   Tensor y = reduce(SC_RED_SUM, accumulated_input(self, t), every_dim(self), false, t);
-  return differentiable("SumBackward0", y).wrt(self, [sizes = self.sizes()](const Tensor& g) {
-    return expand(g, sizes);
-  });
+  return differentiable("SumBackward0", y)
+      .wrt(self, [sizes = self.sizes()](const Tensor& g) { return expand(g, sizes); })
+      .jvp([&](const TensorList& t) { return sum(t[0], dtype); });
 }
 OP("sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", sum, kFunction | kMethod,
    R"(Sums all elements, or those along `dim`. Integers and bool give int64 unless `dtype` says otherwise.

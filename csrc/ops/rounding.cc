@@ -16,7 +16,7 @@ static Tensor rounded(ScUnaryOp op, const Tensor& self, const char* kernel) {
 
 Tensor floor(const Tensor& self) {
   Tensor y = rounded(SC_FLOOR, self, "floor_vml_cpu");
-  return differentiable("FloorBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
+  return elementwise("FloorBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 OP("floor(Tensor self) -> Tensor", floor, kFunction | kMethod | kInPlace | kDirect,
    R"(Largest whole number not above the element. Element by element.
@@ -31,7 +31,7 @@ torch.tensor([1.5, -1.5]).floor() // tensor([ 1., -2.])
 
 Tensor ceil(const Tensor& self) {
   Tensor y = rounded(SC_CEIL, self, "ceil_vml_cpu");
-  return differentiable("CeilBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
+  return elementwise("CeilBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 OP("ceil(Tensor self) -> Tensor", ceil, kFunction | kMethod | kInPlace | kDirect,
    R"(Smallest whole number not below the element. Element by element.
@@ -46,7 +46,7 @@ torch.tensor([1.5, -1.5]).ceil() // tensor([ 2., -1.])
 
 Tensor trunc(const Tensor& self) {
   Tensor y = rounded(SC_TRUNC, self, "trunc_vml_cpu");
-  return differentiable("TruncBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
+  return elementwise("TruncBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 OP("trunc(Tensor self) -> Tensor", trunc, kFunction | kMethod | kInPlace | kDirect,
    R"(Whole part, rounding towards zero. Element by element.
@@ -67,7 +67,7 @@ torch.tensor([1.5, -1.5]).fix() // tensor([ 1., -1.])
 
 Tensor round(const Tensor& self) {
   Tensor y = rounded(SC_ROUND, self, "round_vml_cpu");
-  return differentiable("RoundBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
+  return elementwise("RoundBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 OP("round(Tensor self) -> Tensor", round, kFunction | kMethod | kInPlace | kDirect,
    R"(Nearest whole number, halves to the even one; with `decimals`, the nearest multiple of `10^-decimals`.
@@ -85,7 +85,7 @@ static Tensor round_decimals(const Tensor& self, int64_t decimals) {
   SC_CHECK(is_floating(self.dtype()), "\"round_cpu\" not implemented for '", scalar_type_name(self.dtype()),
            "'");
   Tensor y = unary(SC_ROUND, self, {{static_cast<double>(decimals)}});
-  return differentiable("RoundBackward1", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
+  return elementwise("RoundBackward1", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 OP("round.decimals(Tensor self, *, int decimals) -> Tensor", round_decimals,
    kFunction | kMethod | kInPlace | kDirect, "");
@@ -94,7 +94,7 @@ Tensor frac(const Tensor& self) {
   SC_CHECK(is_floating(self.dtype()), "\"frac_cpu\" not implemented for '", scalar_type_name(self.dtype()),
            "'");
   Tensor y = unary(SC_FRAC, self);
-  return differentiable("FracBackward0", y).wrt(self, [](const Tensor& g) { return g; });
+  return elementwise("FracBackward0", y).wrt(self, [](const Tensor& g) { return g; });
 }
 OP("frac(Tensor self) -> Tensor", frac, kFunction | kMethod | kInPlace | kDirect,
    R"(Fractional part, element by element: `x - trunc(x)`, with the sign of `x`.

@@ -9,7 +9,7 @@ namespace sconce::ops {
 
 Tensor erf(const Tensor& self) {
   Tensor y = unary_float(SC_ERF, self);
-  return differentiable("ErfBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("ErfBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * (exp(-(self() * self())) * M_2_SQRTPI);
   });
 }
@@ -26,7 +26,7 @@ torch.tensor([0, 1]).erf() // tensor([0.0000, 0.8427])
 
 Tensor erfc(const Tensor& self) {
   Tensor y = unary_float(SC_ERFC, self);
-  return differentiable("ErfcBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("ErfcBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * (exp(-(self() * self())) * -M_2_SQRTPI);
   });
 }
@@ -43,7 +43,7 @@ torch.tensor([0, 1]).erfc() // tensor([1.0000, 0.1573])
 
 Tensor erfinv(const Tensor& self) {
   Tensor y = unary_float(SC_ERFINV, self);
-  return differentiable("ErfinvBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("ErfinvBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return g * (exp(y() * y()) * (1 / M_2_SQRTPI));
   });
 }

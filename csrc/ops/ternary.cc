@@ -19,7 +19,7 @@ static Tensor check_condition(const Tensor& condition) {
 static Tensor where_as(const Tensor& condition, const Tensor& self, const Tensor& other, DType t) {
   const Tensor mask = check_condition(condition);
   Tensor y = ternary(SC_WHERE, mask, self, other, t);
-  return differentiable("WhereBackward0", y)
+  return elementwise("WhereBackward0", y)
       .wrt(self, [mask = saved(mask)](const Tensor& g) { return masked_fill(g, logical_not_raw(mask()), 0); })
       .wrt(other, [mask = saved(mask)](const Tensor& g) { return masked_fill(g, mask(), 0); });
 }
@@ -92,7 +92,7 @@ static Tensor lerp(const Tensor& self, const Tensor& end, const Tensor& weight) 
   check_lerp(self, weight, "weight");
   check_lerp_type(self, "lerp_kernel_tensor");
   Tensor y = ternary(SC_LERP, self, end, weight, self.dtype());
-  return differentiable("LerpBackward1", y)
+  return elementwise("LerpBackward1", y)
       .wrt(self, [weight = saved(weight)](const Tensor& g) { return g * (1 - weight()); })
       .wrt(end, [weight = saved(weight)](const Tensor& g) { return g * weight(); })
       .wrt(weight, [self = saved(self), end = saved(end)](const Tensor& g) { return g * (end() - self()); });
@@ -111,7 +111,7 @@ static Tensor lerp_scalar(const Tensor& self, const Tensor& end, const Scalar& w
   check_lerp(self, end, "end");
   check_lerp_type(self, "lerp_kernel_scalar");
   Tensor y = ternary(SC_LERP, self, end, scalar_tensor(weight, self.dtype(), self.device()), self.dtype());
-  return differentiable("LerpBackward0", y)
+  return elementwise("LerpBackward0", y)
       .wrt(self, [w = weight.to_double()](const Tensor& g) { return g * (1 - w); })
       .wrt(end, [w = weight.to_double()](const Tensor& g) { return g * w; });
 }
@@ -134,7 +134,7 @@ Tensor addcmul(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2,
   // An integer result takes the value's whole part.
   const Scalar v = is_floating(t) ? value : Scalar(value.to_int());
   Tensor y = ternary(SC_ADDCMUL, self, tensor1, tensor2, t, {{v.to_double()}});
-  return differentiable("AddcmulBackward0", y)
+  return elementwise("AddcmulBackward0", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(tensor1, [v, tensor2 = saved(tensor2)](const Tensor& g) { return g * (tensor2() * v); })
       .wrt(tensor2, [v, tensor1 = saved(tensor1)](const Tensor& g) { return g * (tensor1() * v); });
@@ -163,7 +163,7 @@ Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2,
       "behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes.");
   const DType t = common_type(self, tensor1, tensor2);
   Tensor y = ternary(SC_ADDCDIV, self, tensor1, tensor2, t, {{value.to_double()}});
-  return differentiable("AddcdivBackward0", y)
+  return elementwise("AddcdivBackward0", y)
       .wrt(self, [](const Tensor& g) { return g; })
       .wrt(tensor1,
            [value, tensor2 = saved(tensor2)](const Tensor& g) { return g * (value * reciprocal(tensor2())); })

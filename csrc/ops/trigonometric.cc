@@ -7,7 +7,7 @@ namespace sconce::ops {
 
 Tensor sin(const Tensor& self) {
   Tensor y = unary_float(SC_SIN, self);
-  return differentiable("SinBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("SinBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * cos(self());
   });
 }
@@ -24,7 +24,7 @@ torch.tensor([0, 1]).sin() // tensor([0.0000, 0.8415])
 
 Tensor cos(const Tensor& self) {
   Tensor y = unary_float(SC_COS, self);
-  return differentiable("CosBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("CosBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * -sin(self());
   });
 }
@@ -41,7 +41,7 @@ torch.tensor([0, 1]).cos() // tensor([1.0000, 0.5403])
 
 Tensor tan(const Tensor& self) {
   Tensor y = unary_float(SC_TAN, self);
-  return differentiable("TanBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("TanBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return g * (y() * y() + 1);
   });
 }
@@ -58,7 +58,7 @@ torch.tensor([0, 1]).tan() // tensor([0.0000, 1.5574])
 
 Tensor asin(const Tensor& self) {
   Tensor y = unary_float(SC_ASIN, self);
-  return differentiable("AsinBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("AsinBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * rsqrt(1 - self() * self());
   });
 }
@@ -80,7 +80,7 @@ torch.tensor([0, 1]).arcsin() // tensor([0.0000, 1.5708])
 
 Tensor acos(const Tensor& self) {
   Tensor y = unary_float(SC_ACOS, self);
-  return differentiable("AcosBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("AcosBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * -rsqrt(1 - self() * self());
   });
 }
@@ -102,7 +102,7 @@ torch.tensor([0, 1]).arccos() // tensor([1.5708, 0.0000])
 
 Tensor atan(const Tensor& self) {
   Tensor y = unary_float(SC_ATAN, self);
-  return differentiable("AtanBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("AtanBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g / (self() * self() + 1);
   });
 }
@@ -124,7 +124,7 @@ torch.tensor([0, 1]).arctan() // tensor([0.0000, 0.7854])
 
 Tensor sinh(const Tensor& self) {
   Tensor y = unary_float(SC_SINH, self);
-  return differentiable("SinhBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("SinhBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * cosh(self());
   });
 }
@@ -141,7 +141,7 @@ torch.tensor([0, 1]).sinh() // tensor([0.0000, 1.1752])
 
 Tensor cosh(const Tensor& self) {
   Tensor y = unary_float(SC_COSH, self);
-  return differentiable("CoshBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("CoshBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * sinh(self());
   });
 }
@@ -158,7 +158,7 @@ torch.tensor([0, 1]).cosh() // tensor([1.0000, 1.5431])
 
 Tensor tanh(const Tensor& self) {
   Tensor y = unary_float(SC_TANH, self);
-  return differentiable("TanhBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("TanhBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return fused_backward(kTanhBackward, g, y());
   });
 }
@@ -175,7 +175,7 @@ torch.tensor([0, 1]).tanh() // tensor([0.0000, 0.7616])
 
 Tensor asinh(const Tensor& self) {
   Tensor y = unary_float(SC_ASINH, self);
-  return differentiable("AsinhBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("AsinhBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * rsqrt(self() * self() + 1);
   });
 }
@@ -198,7 +198,7 @@ torch.tensor([0, 1]).arcsinh() // tensor([0.0000, 0.8814])
 
 Tensor acosh(const Tensor& self) {
   Tensor y = unary_float(SC_ACOSH, self);
-  return differentiable("AcoshBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("AcoshBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * rsqrt(self() * self() - 1);
   });
 }
@@ -221,7 +221,7 @@ torch.tensor([1, 2]).arccosh() // tensor([0.0000, 1.3170])
 
 Tensor atanh(const Tensor& self) {
   Tensor y = unary_float(SC_ATANH, self);
-  return differentiable("AtanhBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("AtanhBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g / (1 - self() * self());
   });
 }

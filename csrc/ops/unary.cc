@@ -10,7 +10,7 @@ namespace sconce::ops {
 Tensor abs(const Tensor& self) {
   SC_CHECK(self.dtype() != DType::kBool, "\"abs_cpu\" not implemented for 'Bool'");
   Tensor y = unary(SC_ABS, self);
-  return differentiable("AbsBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("AbsBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * sign(self());
   });
 }
@@ -32,7 +32,7 @@ torch.tensor([-1, 2.5]).absolute() // tensor([1.0000, 2.5000])
 
 Tensor sign(const Tensor& self) {
   Tensor y = unary(SC_SIGN, self);
-  return differentiable("SignBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
+  return elementwise("SignBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
 OP("sign(Tensor self) -> Tensor", sign, kFunction | kMethod | kInPlace | kDirect,
    R"(Sign, element by element: -1, 0 or 1.
@@ -47,7 +47,7 @@ torch.tensor([-1, 0, 2.5]).sign() // tensor([-1.,  0.,  1.])
 
 Tensor square(const Tensor& self) {
   Tensor y = unary(SC_SQUARE, self.dtype() == DType::kBool ? cast_raw(self, DType::kInt64) : self);
-  return differentiable("PowBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("PowBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g * (self() * 2);
   });
 }
@@ -64,7 +64,7 @@ torch.tensor([-3, 0.5]).square() // tensor([9.0000, 0.2500])
 
 Tensor reciprocal(const Tensor& self) {
   Tensor y = unary_float(SC_RECIPROCAL, self);
-  return differentiable("ReciprocalBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("ReciprocalBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return -g * y() * y();
   });
 }
@@ -81,7 +81,7 @@ torch.tensor([2, -4]).reciprocal() // tensor([ 0.5000, -0.2500])
 
 Tensor sqrt(const Tensor& self) {
   Tensor y = unary_float(SC_SQRT, self);
-  return differentiable("SqrtBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("SqrtBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return fused_backward(kSqrtBackward, g, y());
   });
 }
@@ -98,7 +98,7 @@ torch.tensor([4, 2]).sqrt() // tensor([2.0000, 1.4142])
 
 Tensor rsqrt(const Tensor& self) {
   Tensor y = unary_float(SC_RSQRT, self);
-  return differentiable("RsqrtBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("RsqrtBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return fused_backward(kRsqrtBackward, g, y());
   });
 }
@@ -115,7 +115,7 @@ torch.tensor([4, 2]).rsqrt() // tensor([0.5000, 0.7071])
 
 Tensor exp(const Tensor& self) {
   Tensor y = unary_float(SC_EXP, self);
-  return differentiable("ExpBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) { return g * y(); });
+  return elementwise("ExpBackward0", y).wrt(self, [y = saved(y)](const Tensor& g) { return g * y(); });
 }
 OP("exp(Tensor self) -> Tensor", exp, kFunction | kMethod | kInPlace | kDirect,
    R"(Exponential, element by element: `e^x`.
@@ -130,7 +130,7 @@ torch.tensor([0, 1]).exp() // tensor([1.0000, 2.7183])
 
 Tensor exp2(const Tensor& self) {
   Tensor y = unary_float(SC_EXP2, self);
-  return differentiable("Exp2Backward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("Exp2Backward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return g * y() * M_LN2;
   });
 }
@@ -147,7 +147,7 @@ torch.tensor([3, 0.5]).exp2() // tensor([8.0000, 1.4142])
 
 Tensor expm1(const Tensor& self) {
   Tensor y = unary_float(SC_EXPM1, self);
-  return differentiable("Expm1Backward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
+  return elementwise("Expm1Backward0", y).wrt(self, [y = saved(y)](const Tensor& g) {
     return g * (y() + 1);
   });
 }
@@ -164,7 +164,7 @@ torch.tensor([0, 1]).expm1() // tensor([0.0000, 1.7183])
 
 Tensor log(const Tensor& self) {
   Tensor y = unary_float(SC_LOG, self);
-  return differentiable("LogBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("LogBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g / self();
   });
 }
@@ -181,7 +181,7 @@ torch.tensor([1, 2]).log() // tensor([0.0000, 0.6931])
 
 Tensor log2(const Tensor& self) {
   Tensor y = unary_float(SC_LOG2, self);
-  return differentiable("Log2Backward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("Log2Backward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g / (self() * M_LN2);
   });
 }
@@ -198,7 +198,7 @@ torch.tensor([1, 8]).log2() // tensor([0., 3.])
 
 Tensor log10(const Tensor& self) {
   Tensor y = unary_float(SC_LOG10, self);
-  return differentiable("Log10Backward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("Log10Backward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g / (self() * M_LN10);
   });
 }
@@ -215,7 +215,7 @@ torch.tensor([1, 100]).log10() // tensor([0., 2.])
 
 Tensor log1p(const Tensor& self) {
   Tensor y = unary_float(SC_LOG1P, self);
-  return differentiable("Log1PBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
+  return elementwise("Log1PBackward0", y).wrt(self, [self = saved(self)](const Tensor& g) {
     return g / (self() + 1);
   });
 }
