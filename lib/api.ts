@@ -39,6 +39,7 @@ export {
   inference_mode,
   is_inference_mode_enabled,
   no_grad,
+  set_default_dtype,
   set_grad_enabled,
 } from './autograd/modes';
 

@@ -18,10 +18,6 @@ export const get_num_threads = (): number => native.get_num_threads();
 export const set_num_threads = (n: number): void => guarded(() => native.set_num_threads(n));
 
 export const get_default_dtype = (): DType => dtypeName(native.get_default_dtype());
-/** The dtype of `torch.tensor` on numbers, of `zeros`, `randn`, ...; must be a floating one. */
-export const set_default_dtype = (dtype: DType): void =>
-  guarded(() => native.set_default_dtype(dtypeCode(dtype)));
-
 export interface MemoryStats {
   /** Bytes in use by tensors. */
   allocated_bytes: number;

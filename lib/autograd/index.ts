@@ -21,6 +21,7 @@ export {
   is_inference_mode_enabled,
   no_grad,
   set_grad_enabled,
+  type ModeFunction,
   type ModeScope,
 } from './modes';
 export { Variable } from '../legacy';

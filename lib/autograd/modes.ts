@@ -1,16 +1,27 @@
-// Grad modes as scopes: no_grad, enable_grad, set_grad_enabled, inference_mode.
-//
-// A mode is a flag of the native layer, switched for as long as a synchronous function runs: that costs two native calls.
-// An async function's mode belongs to its own call tree. AsyncLocalStorage carries it across `await`, and an async hook, alive
-// only while such a scope is pending, sets the flag before each continuation runs and takes it back after.
-import { AsyncLocalStorage, createHook } from 'node:async_hooks';
-import { types } from 'node:util';
+// Grad modes and the default dtype as scopes: no_grad, enable_grad, set_grad_enabled, inference_mode, set_default_dtype.
+// How scopes follow async code: Note [Modes and async functions] in scopes.ts.
+import { dtypeCode, type DType } from '../dtype';
+import { guard } from '../errors';
 import { native, type Handle } from '../native';
+import {
+  change,
+  decorate,
+  enter,
+  isDecoration,
+  within,
+  type AnyFunction,
+  type Change,
+  type ModeScope,
+  type Switch,
+} from './scopes';
 
-/** What a scope may change. Every field but the first two is compared before it is handed to the native layer. */
+export type { ModeScope } from './scopes';
+
+/** The modes, each with its value. */
 export interface Mode {
   grad: boolean;
   inference: boolean;
+  default_dtype: number;
   saving: Saving;
   anomaly: Anomaly;
 }
@@ -26,132 +37,183 @@ export interface Anomaly {
   readonly enabled: boolean;
   readonly check_nan: boolean;
 }
+
 let saving: Saving = { pack: null, disabled: null };
 let anomaly: Anomaly = { enabled: false, check_nan: true };
-const storage = new AsyncLocalStorage<Mode>();
-let pending = 0;
 
-const apply = (m: Mode): void => {
-  native.set_grad_enabled(m.grad);
-  native.set_inference_mode(m.inference);
-  if (m.saving !== saving) {
-    saving = m.saving;
-    native.set_pack_hook(saving.pack);
-  }
-  if (m.anomaly !== anomaly) {
-    anomaly = m.anomaly;
-    native.set_anomaly_mode(anomaly.enabled, anomaly.check_nan);
-  }
+/** How each mode is switched: a new one is a line here and a field of {@link Mode}. */
+const switches: { [K in keyof Mode]: Switch<Mode[K]> } = {
+  grad: (v) => native.set_grad_enabled(v),
+  inference: (v) => native.set_inference_mode(v),
+  default_dtype(code) {
+    const before = native.get_default_dtype();
+    native.set_default_dtype(code);
+    return before;
+  },
+  saving(v) {
+    const before = saving;
+    saving = v;
+    native.set_pack_hook(v.pack);
+    return before;
+  },
+  anomaly(v) {
+    const before = anomaly;
+    anomaly = v;
+    native.set_anomaly_mode(v.enabled, v.check_nan);
+    return before;
+  },
 };
-/** The mode that holds now. */
+
+/** The modes that hold now. */
 export const current = (): Mode => ({
   grad: native.is_grad_enabled(),
   inference: native.is_inference_mode_enabled(),
+  default_dtype: native.get_default_dtype(),
   saving,
   anomaly,
 });
 
-// Continuations may nest (a hook within a hook), hence a stack.
-const outer: Mode[] = [];
-const hook = createHook({
-  before() {
-    outer.push(current());
-    const m = storage.getStore();
-    if (m) apply(m);
-  },
-  after() {
-    const m = outer.pop();
-    if (m) apply(m);
-  },
-});
+/** The three ways to use a mode: for a function, as a scope, as a decorator. `name` is what errors call it. */
+function use<T>(changes: readonly Change[], name: string, args: readonly unknown[]): T {
+  if (isDecoration(args)) return decorate(changes, args) as T;
+  const [fn] = args;
+  if (fn === undefined) return enter(changes) as T;
+  if (typeof fn !== 'function') throw new TypeError(`${name}(fn): fn must be a function, not ${typeof fn}`);
+  return within(changes, fn as () => T);
+}
 
-const isThenable = (v: unknown): v is PromiseLike<unknown> =>
-  typeof v === 'object' && v !== null && typeof (v as { then?: unknown }).then === 'function';
-
-function run<T>(change: (m: Mode) => Mode, fn: () => T, name: string): T {
+/** Runs `fn` in changed modes, or opens a scope of them. `name` is what errors call it. */
+export function in_mode<T>(to: (m: Mode) => Mode, name: string, fn?: () => T): T | ModeScope {
   const before = current();
-  const inside = change(before);
-  if (!types.isAsyncFunction(fn)) {
-    apply(inside);
-    let r: T;
-    try {
-      r = fn();
-    } finally {
-      apply(before);
-    }
-    if (isThenable(r)) {
-      // What runs after the first await of a promise that was made elsewhere cannot be told apart any more.
-      r.then(undefined, () => undefined);
-      throw new TypeError(
-        `${name}(fn): fn returned a promise but is no async function; pass an async function, so that the mode holds across await`,
-      );
-    }
-    return r;
-  }
-  if (pending++ === 0) hook.enable();
-  apply(inside);
-  let promise: Promise<unknown>;
-  try {
-    promise = storage.run(inside, fn) as Promise<unknown>;
-  } finally {
-    apply(before);
-  }
-  return promise.finally(() => {
-    if (--pending === 0) hook.disable();
-  }) as T;
+  const after = to(before);
+  const changed = (Object.keys(switches) as (keyof Mode)[]).filter((k) => after[k] !== before[k]);
+  const changes = changed.map((k) => change(switches[k] as Switch<unknown>, after[k]));
+  return use(changes, name, [fn]);
 }
 
-/** A scope that can be left: by `using`, or by calling `[Symbol.dispose]()`. */
-export interface ModeScope extends Disposable {
-  /** Leaves the scope. */
-  exit(): void;
+/** A mode without an argument: scope, function wrapper and decorator in one. */
+export interface ModeFunction {
+  /** Opens the mode until the scope is disposed of: `using _ = torch.no_grad()`. Called with a function, the scope decorates it. */
+  (): ModeScope;
+  /** Decorates a method: `@torch.no_grad`. */
+  <F extends AnyFunction>(fn: F, context: DecoratorContext): F;
+  /** The same for TypeScript's experimental decorators. */
+  <F>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<F>,
+  ): TypedPropertyDescriptor<F>;
+  /**
+   * Runs `fn` in the mode and returns what it returns. A promise keeps the mode until it settles, in the calls that it awaits and nowhere
+   * else; a generator function's body runs in the mode, and its consumer does not.
+   */
+  <T>(fn: () => T): T;
 }
 
-function scope(change: (m: Mode) => Mode): ModeScope {
-  const before = current();
-  apply(change(before));
-  let open = true;
-  const exit = (): void => {
-    if (open) apply(before);
-    open = false;
-  };
-  return { exit, [Symbol.dispose]: exit };
-}
-
-/** Runs `fn` in a changed mode, or opens a scope of it. `name` is what errors call it. */
-export function in_mode<T>(change: (m: Mode) => Mode, name: string, fn?: () => T): T | ModeScope {
-  return fn ? run(change, fn, name) : scope(change);
-}
-
-function mode(change: (m: Mode) => Mode, name: string): { (): ModeScope; <T>(fn: () => T): T } {
-  return <T>(fn?: () => T) => in_mode(change, name, fn) as T & ModeScope;
+function modeFunction(name: string, changes: readonly Change[]): ModeFunction {
+  const mode = (...args: unknown[]): unknown => use(changes, name, args);
+  return Object.defineProperty(mode, 'name', { value: name }) as ModeFunction;
 }
 
 /**
- * Runs `fn` without recording a graph and returns what it returns; an async `fn` keeps the mode across `await`, for its own call tree alone.
- * Without an argument: a scope for `using _ = torch.no_grad()` in synchronous code.
+ * Without recording a graph: results need no gradient, whatever the inputs do. (Factories' own `requires_grad` still counts.)
+ *
+ * The mode holds for the code that runs in it, across `await`, and for no other work on the event loop; once the function has returned, or
+ * its promise has settled, or the scope was left, it is over, also for what was started in it and is still running.
+ * In a generator, `using` would hold for the consumer as well, as `with` does in Python: decorate the generator instead.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
+ *
+ * @example
+ * ```ts
+ * const x = torch.ones(2, { requires_grad: true });
+ * torch.no_grad(() => x.mul(2)).requires_grad // false
+ * await torch.no_grad(async () => x.mul(2)) // without a graph, across await
+ * const double = torch.no_grad()((t: torch.Tensor) => t.mul(2)) // decorated: every call
+ * {
+ *   using _ = torch.no_grad(); // to the end of the block
+ *   x.mul(2);
+ * }
+ * ```
  */
-export const no_grad = mode((m) => ({ ...m, grad: false }), 'no_grad');
-/** Runs `fn` with recording on, also inside `no_grad`. */
-export const enable_grad = mode((m) => ({ ...m, grad: true }), 'enable_grad');
+export const no_grad = modeFunction('no_grad', [change(switches.grad, false)]);
 
-/** Runs `fn` in inference mode: no graph, no version counting, and its results can take no part in a graph later. */
-export function inference_mode(): ModeScope;
+/**
+ * With recording on, also inside `no_grad`; otherwise as {@link no_grad}.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.enable_grad.html
+ *
+ * @example
+ * ```ts
+ * const x = torch.ones(2, { requires_grad: true });
+ * torch.no_grad(() => torch.enable_grad(() => x.mul(2))).requires_grad // true
+ * ```
+ */
+export const enable_grad = modeFunction('enable_grad', [change(switches.grad, true)]);
+
+const inferring = (on: boolean): Change[] => [change(switches.grad, !on), change(switches.inference, on)];
+
+/**
+ * In inference mode: no graph and no version counting, and the results can take no part in a graph later. `inference_mode(false)` is
+ * normal mode again, with recording on. Otherwise as {@link no_grad}.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
+ *
+ * @example
+ * ```ts
+ * torch.inference_mode(() => torch.ones(2)).is_inference() // true
+ * ```
+ */
+export function inference_mode(mode?: boolean): ModeScope;
 export function inference_mode<T>(fn: () => T): T;
 export function inference_mode<T>(mode: boolean, fn: () => T): T;
-export function inference_mode<T>(a?: boolean | (() => T), b?: () => T): T | ModeScope {
-  const on = typeof a === 'boolean' ? a : true;
-  const change = (m: Mode): Mode => ({ ...m, grad: on ? false : m.grad, inference: on });
-  const fn = typeof a === 'function' ? a : b;
-  return fn ? run(change, fn, 'inference_mode') : scope(change);
+export function inference_mode<F extends AnyFunction>(fn: F, context: DecoratorContext): F;
+export function inference_mode(...args: unknown[]): unknown {
+  const given = typeof args[0] === 'boolean';
+  return use(inferring(given ? (args[0] as boolean) : true), 'inference_mode', given ? args.slice(1) : args);
 }
 
-/** Switches recording on or off: for good, or for `fn` when given. The result can be disposed to switch back. */
-export function set_grad_enabled(enabled: boolean): ModeScope;
-export function set_grad_enabled<T>(enabled: boolean, fn: () => T): T;
-export function set_grad_enabled<T>(enabled: boolean, fn?: () => T): T | ModeScope {
-  const change = (m: Mode): Mode => ({ ...m, grad: enabled });
-  return fn ? run(change, fn, 'set_grad_enabled') : scope(change);
+/**
+ * Switches recording on or off: for `fn` when given, until the result is disposed of with `using`, or else for good: for what follows in
+ * this async function, or everywhere when called outside of any.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.set_grad_enabled.html
+ *
+ * @example
+ * ```ts
+ * torch.set_grad_enabled(false, () => torch.is_grad_enabled()) // false
+ * ```
+ */
+export function set_grad_enabled(mode: boolean): ModeScope;
+export function set_grad_enabled<T>(mode: boolean, fn: () => T): T;
+export function set_grad_enabled(mode: boolean, ...rest: unknown[]): unknown {
+  if (typeof mode !== 'boolean') {
+    throw new TypeError(
+      `set_grad_enabled(): argument 'enabled' (position 1) must be bool, not ${typeof mode}`,
+    );
+  }
+  return use([change(switches.grad, mode)], 'set_grad_enabled', rest);
+}
+
+/**
+ * The dtype of `torch.tensor` on numbers, of `zeros`, `randn`, ...: for `fn` when given, until the result is disposed of with `using`, or
+ * else for good. Throws a TypeError unless it is a floating one.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.set_default_dtype.html
+ *
+ * @example
+ * ```ts
+ * torch.set_default_dtype(torch.float64, () => torch.zeros(2).dtype) // 'float64'
+ * ```
+ */
+export function set_default_dtype(dtype: DType): ModeScope;
+export function set_default_dtype<T>(dtype: DType, fn: () => T): T;
+export function set_default_dtype(dtype: DType, ...rest: unknown[]): unknown {
+  const code = dtypeCode(dtype);
+  const before = native.get_default_dtype();
+  guard(() => native.set_default_dtype(code)); // refused before a scope is opened
+  native.set_default_dtype(before);
+  return use([change(switches.default_dtype, code)], 'set_default_dtype', rest);
 }
 
 export const is_grad_enabled = (): boolean => native.is_grad_enabled();
