@@ -10,6 +10,8 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   // Only transpiles (tsconfig's isolatedModules): type errors are `npm run typecheck`'s business.
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
+  // The matchers for tensors, and `toEqual` of tensors by value.
+  setupFilesAfterEnv: ['<rootDir>/lib/testing/jest.ts'],
   testPathIgnorePatterns: ['<rootDir>/test/system/'],
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/dist'],
   testTimeout: 60_000,

@@ -3,6 +3,8 @@
 module.exports = {
   ...require('./jest.config.js'),
   roots: ['<rootDir>/test/system'],
+  // These look at the package from outside.
+  setupFilesAfterEnv: [],
   testPathIgnorePatterns: [],
   testTimeout: 600_000,
 };

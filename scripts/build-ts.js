@@ -15,6 +15,9 @@ const ENTRIES = {
   testing: 'testing/index',
 };
 
+/** Modules that export nothing and run only under a test runner. */
+const SIDE_EFFECTS = ['testing/jest'];
+
 /** A listed name that JavaScript reserves (`torch.var`) can be exported, but not declared. */
 function isDeclarable(name) {
   try {
@@ -50,6 +53,17 @@ function writeEsmEntry(entry, cjsModule) {
   );
 }
 
+function writeEsmSideEffect(entry) {
+  const cjs = `${'../'.repeat(entry.split('/').length)}cjs/${entry}.js`;
+  const file = path.join(esmDir, entry);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(
+    `${file}.mjs`,
+    `import { createRequire } from 'node:module';\ncreateRequire(import.meta.url)('${cjs}');\n`,
+  );
+  fs.writeFileSync(`${file}.d.mts`, `import '${cjs}';\n`);
+}
+
 function newestMtime(dir) {
   let newest = 0;
   for (const entry of fs.readdirSync(dir, { withFileTypes: true, recursive: true })) {
@@ -81,6 +95,7 @@ function buildTs() {
   if (status !== 0) process.exit(status ?? 1);
   fs.mkdirSync(esmDir, { recursive: true });
   for (const [entry, cjsModule] of Object.entries(ENTRIES)) writeEsmEntry(entry, cjsModule);
+  for (const entry of SIDE_EFFECTS) writeEsmSideEffect(entry);
 }
 
 module.exports = { isDistFresh };

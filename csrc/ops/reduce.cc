@@ -1,4 +1,6 @@
 // Sums, products, extremes, truth and counts over all elements or along dimensions.
+#include <algorithm>
+
 #include "ops.h"
 #include "pointwise.h"
 #include "reduction.h"

@@ -5,3 +5,14 @@
  */
 export { assert_close, AssertionError, type AssertCloseOptions } from './assert_close';
 export { make_tensor, type MakeTensorOptions } from './make_tensor';
+export {
+  assert_dtype,
+  assert_gradcheck,
+  assert_gradgradcheck,
+  assert_shape,
+  equality_testers,
+  extend_expect,
+  matchers,
+  type MatcherResult,
+  type TensorMatchers,
+} from './matchers';

@@ -99,6 +99,9 @@ const of =
     F.apply(...args);
 const exp = (x: Tensor): Tensor => x.exp();
 const product = (x: Tensor, y: Tensor): Tensor => x.sin().mul(y);
+const two = (x: Tensor, y: Tensor): Tensor[] => [x.sin().mul(y), x.mul(2)];
+/** Half of it is hidden from forward mode alone. */
+const leaking = (x: Tensor): Tensor => autograd.forward_ad.unpack_dual(x).primal.mul(2).add(x.mul(2));
 const pair = (): Tensor[] => [leaf([1, 2]), leaf([0.5, 3])];
 const overlapping = (): Tensor => leaf([1]).expand(3);
 
@@ -147,6 +150,25 @@ const cases: Record<string, () => boolean> = {
   dtype_changes: () => gradcheck(changing_dtype(), leaf([[1, 2]])),
   nothing_checked: () => gradcheck(exp, leaf([1]), { check_backward_ad: false }),
   second_nothing_checked: () => gradgradcheck(exp, leaf([1]), { check_rev_over_rev: false }),
+  second_undefined_unchecked: () =>
+    gradgradcheck(exp, leaf([1]), { check_rev_over_rev: false, check_fwd_over_rev: true }),
+  second_batched_unchecked: () =>
+    gradgradcheck(exp, leaf([1]), {
+      check_rev_over_rev: false,
+      check_fwd_over_rev: true,
+      check_undefined_grad: false,
+      check_batched_grad: true,
+    }),
+  batched_unchecked: () =>
+    gradcheck(exp, leaf([1]), { check_backward_ad: false, check_forward_ad: true, check_batched_grad: true }),
+  batched_forward_unchecked: () => gradcheck(exp, leaf([1]), { check_batched_forward_grad: true }),
+  forward: () => gradcheck(product, pair(), { check_forward_ad: true }),
+  forward_alone: () => gradcheck(two, pair(), { check_forward_ad: true, check_backward_ad: false }),
+  forward_fast: () => gradcheck(product, pair(), { check_forward_ad: true, fast_mode: true }),
+  forward_through_leak: () => gradcheck(leaking, leaf([1, 2]), { check_forward_ad: true }),
+  forward_through_leak_fast: () =>
+    gradcheck(leaking, leaf([1, 2]), { check_forward_ad: true, fast_mode: true }),
+  second_forward: () => gradgradcheck(product, pair(), { check_fwd_over_rev: true }),
   second_wrong: () => gradgradcheck(of(ConstantBackward), leaf([1, 2]), leaf([1, 0.5])),
   second_wrong_random: () => gradgradcheck(of(ConstantBackward), leaf([1, 2])),
   second_wrong_strided: () =>

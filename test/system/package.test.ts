@@ -125,8 +125,9 @@ test.each(['esm.mts', 'commonjs.cts'])('TypeScript sees the types from %s', (fil
 });
 
 test('are the types wrong? They are not', () => {
-  // Node 10's resolution, which knows no "exports", is left out: the package needs Node 20.
-  const { status, stdout } = run(process.execPath, [tool('attw'), tarball, '--profile', 'node16']);
+  // Node 10's resolution, which knows no "exports", is left out: the package needs Node 20. And vitest has no CommonJS.
+  const options = ['--profile', 'node16', '--exclude-entrypoints', './testing/vitest'];
+  const { status, stdout } = run(process.execPath, [tool('attw'), tarball, ...options]);
   expect({ status, stdout }).toMatchObject({ status: 0 });
 });
 

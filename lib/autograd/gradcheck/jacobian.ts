@@ -1,6 +1,8 @@
 // The two Jacobians that gradcheck compares: by central differences, and by autograd.
 import { unravel } from '../../indexing';
+import { rand } from '../../generated/ops';
 import { repr, repr_float, repr_size } from '../../pyformat';
+import type { Generator } from '../../random';
 import { Tensor } from '../../tensor';
 import { grad } from '../gradient';
 import { GradcheckError } from './report';
@@ -200,4 +202,10 @@ export function analytical_vjp(
       g === null ? inputs[i].new_zeros([inputs[i].numel()]) : g.clone().reshape(-1),
     );
   return deterministic(pass, nondet_tol);
+}
+
+/** A direction of length one without negative parts, from a stream of its own. */
+export function direction(like: Tensor, generator: Generator): Tensor {
+  const v = rand([like.numel()], { generator }).to(like.dtype).to(like.device);
+  return v.div_(v.norm());
 }
