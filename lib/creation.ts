@@ -148,7 +148,11 @@ export function tensor(
       t = fromFlat(flat, shape, options.dtype ? dtypeName(dtypeCode(options.dtype)) : inferDtype(flat));
     }
     if (options.device) t = t.to(String(options.device));
-    if (options.requires_grad) t.requires_grad_();
+    if (options.requires_grad) {
+      if (!t.is_floating_point())
+        throw new Error('Only Tensors of floating point and complex dtype can require gradients');
+      t.requires_grad_();
+    }
     return t;
   } catch (e) {
     return rethrow(e);

@@ -70,6 +70,10 @@ def integer_requires_grad_at_creation():
     torch.ones(2, dtype=torch.int64, requires_grad=True)
 
 
+def integer_requires_grad_of_data():
+    torch.tensor([1, 2], requires_grad=True)
+
+
 def requires_grad_off_non_leaf():
     (leaf(1.0) * 2).requires_grad_(False)
 
@@ -127,7 +131,7 @@ def no_grad_view_in_place():
 
 MESSAGES = [
     backward_twice, grad_twice, not_a_scalar, no_graph, gradient_shape, leaf_in_place, leaf_view_in_place,
-    saved_then_modified, saved_input_modified, integer_requires_grad, integer_requires_grad_at_creation,
+    saved_then_modified, saved_input_modified, integer_requires_grad, integer_requires_grad_at_creation, integer_requires_grad_of_data,
     requires_grad_off_non_leaf, retain_grad_without_grad, unused_input, numpy_of_differentiable,
     inference_tensor_saved, inference_in_place, hook_on_constant, grad_shape_assigned, grad_dtype_assigned,
     unbind_view_in_place, no_grad_view_in_place,

@@ -39,6 +39,7 @@ const cases: Record<string, () => unknown> = {
   },
   integer_requires_grad: () => torch.tensor([1, 2], { dtype: 'int64' }).requires_grad_(),
   integer_requires_grad_at_creation: () => torch.ones(2, { dtype: 'int64', requires_grad: true }),
+  integer_requires_grad_of_data: () => torch.tensor([1, 2], { dtype: 'int64', requires_grad: true }),
   requires_grad_off_non_leaf: () => leaf(1).mul(2).requires_grad_(false),
   retain_grad_without_grad: () => torch.ones(2).retain_grad(),
   unused_input() {

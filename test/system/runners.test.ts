@@ -1,5 +1,5 @@
 /** sconce/testing in projects of other people: under jest, vitest and node:test, in JavaScript and in TypeScript. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { root, run } from './process';
@@ -26,6 +26,15 @@ function project(name: string, files: Record<string, string>): string {
 }
 
 afterAll(() => rmSync(work, { recursive: true }));
+
+/** The JavaScript of docs/testing.md: its blocks that hold `mark`. */
+function documented(mark: string): string {
+  const guide = readFileSync(path.join(root, 'docs', 'testing.md'), 'utf8');
+  const blocks = [...guide.matchAll(/^```js\n([^]*?)^```/gm)].map(([, code]) => code);
+  const found = blocks.filter((code) => code.includes(mark));
+  if (found.length !== 1) throw new Error(`docs/testing.md has ${found.length} blocks with ${mark}`);
+  return found[0];
+}
 
 /** Two tests that pass, and one that fails with gradcheck's report. */
 const cases = `
@@ -69,6 +78,34 @@ test('jest', () => {
   expect_one_failure(result, /Tests:\s+1 failed, 2 passed, 3 total/);
 });
 
+test('the guide’s set-ups and tests', () => {
+  const jest_cwd = project('guide-jest', {
+    'package.json': '{}',
+    'jest.config.js': documented('// jest.config.js'),
+    'guide.test.js': documented("test('attention is differentiable'"),
+  });
+  const under_jest = run(process.execPath, [tool('jest', 'bin', 'jest.js')], { cwd: jest_cwd, env: alone() });
+  expect(under_jest).toMatchObject({ status: 0, stderr: expect.stringContaining('1 passed') as string });
+
+  const vitest_cwd = project('guide-vitest', {
+    'package.json': '{ "type": "module" }',
+    'vitest.config.js': documented('// vitest.config.js'),
+    'guide.test.js': documented("test('attention is differentiable'").replace(
+      "const torch = require('sconce');",
+      "import torch from 'sconce'; import { expect, test } from 'vitest';",
+    ),
+  });
+  const under_vitest = run(process.execPath, [tool('vitest', 'vitest.mjs'), 'run'], {
+    cwd: vitest_cwd,
+    env: alone(),
+  });
+  expect(under_vitest).toMatchObject({ status: 0, stdout: expect.stringContaining('1 passed') as string });
+
+  const node_cwd = project('guide-node', { 'guide.test.mjs': documented("import test from 'node:test'") });
+  const under_node = run(process.execPath, ['--test'], { cwd: node_cwd, env: alone() });
+  expect(under_node).toMatchObject({ status: 0, stdout: expect.stringContaining('# pass 1') as string });
+});
+
 test('jest without globals says how to do without', () => {
   const cwd = project('jest-globals', {
     'package.json': '{}',
@@ -77,7 +114,7 @@ test('jest without globals says how to do without', () => {
       const { expect, test } = require('@jest/globals');
       const torch = require('sconce');
       test('setup', () => expect(() => require('sconce/testing/jest')).toThrow('there is no global expect'));
-      require('sconce/testing').extend_expect(expect);
+      ${documented("require('@jest/globals')").split('\n')[1]}
       test('matchers', () => expect(torch.ones(2)).toHaveShape([2]));`,
   });
   const { status, stderr } = run(process.execPath, [tool('jest', 'bin', 'jest.js')], { cwd, env: alone() });
