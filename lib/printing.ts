@@ -28,6 +28,8 @@ export interface PrintSource {
   requires_grad: boolean;
   grad_fn_name: string | null;
   is_parameter?: boolean;
+  /** The text of the tangent, of a dual tensor. */
+  tangent?: string | null;
   default_dtype: string;
   /**
    * The elements in row-major order. A number for `edge` reduces each dimension longer than `2 * edge` to its first
@@ -86,6 +88,7 @@ function suffixes_of(source: PrintSource, numel: number, opts: PrintOptions): st
   if (!dtype_shows) suffixes.push(`dtype=torch.${dtype}`);
   if (source.grad_fn_name !== null) suffixes.push(`grad_fn=<${source.grad_fn_name}>`);
   else if (source.requires_grad) suffixes.push('requires_grad=True');
+  if (source.tangent) suffixes.push(`tangent=${source.tangent}`);
   return suffixes;
 }
 

@@ -418,6 +418,7 @@ export class Tensor {
       requires_grad: this.requires_grad,
       grad_fn_name: this.grad_fn?._class ?? null,
       is_parameter: this._is_parameter,
+      tangent: tangent_text(this._h),
       default_dtype: dtypeName(native.get_default_dtype()),
       values: (edge) => this._values(edge),
     });
@@ -435,6 +436,15 @@ export class Tensor {
   get [Symbol.toStringTag](): string {
     return 'Tensor';
   }
+}
+
+/** The text of the tangent at the innermost dual level that the tensor carries one of. */
+function tangent_text(h: Handle): string | null {
+  for (let level = native.visible_dual_levels().toString(2).length - 1; level >= 0; --level) {
+    const tangent = native.tangent_of(h, level);
+    if (tangent !== null) return new Tensor(tangent).toString();
+  }
+  return null;
 }
 
 /** Arguments of `backward` by name. */

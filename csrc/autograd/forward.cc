@@ -151,6 +151,17 @@ void link_tangents(const Tensor& view, const Tensor& of) {
     tangents(view).base = above->base;
 }
 
+Tensor seen_from_below(const Tensor& t) {
+  if (!t.tracked()) return t;
+  Tensor alias = t.detach();
+  if (t.requires_grad()) {
+    const Edge e = gradient_edge(t);
+    set_history(alias, e.node, e.input_nr);
+  }
+  share_tangents(alias, t);
+  return alias;
+}
+
 Tensor differentiation_variable(const Tensor& t) {
   if (t.requires_grad()) return t;
   Tensor v = t.detach();
@@ -175,8 +186,8 @@ Tensor make_dual(const Tensor& primal, const Tensor& tangent, int level) {
   SC_CHECK(
       primal.sizes() == tangent.sizes(),
       "Trying to set a forward gradient that has a different size than that of the original Tensor, this "
-      "is not supported. Tensor is of size [",
-      primal.sizes(), "] while the given forward gradient is of size [", tangent.sizes(), "].");
+      "is not supported. Tensor is of size ",
+      primal.sizes(), " while the given forward gradient is of size ", tangent.sizes(), ".");
   const uint64_t visible = thread_state().dual_levels;
   Tensor dual;
   {

@@ -52,14 +52,19 @@ void exit_dual_level(int level);
 // Only these levels are seen while the guard lives: a bit each.
 class VisibleLevels {
  public:
-  explicit VisibleLevels(uint64_t levels) : before_(thread_state().dual_levels) {
+  explicit VisibleLevels(uint64_t levels)
+      : before_(thread_state().dual_levels), hidden_(thread_state().hidden_levels) {
     thread_state().dual_levels = levels;
+    thread_state().hidden_levels = hidden_ | (before_ & ~levels);
   }
-  ~VisibleLevels() { thread_state().dual_levels = before_; }
+  ~VisibleLevels() {
+    thread_state().dual_levels = before_;
+    thread_state().hidden_levels = hidden_;
+  }
   VisibleLevels(const VisibleLevels&) = delete;
 
  private:
-  uint64_t before_;
+  uint64_t before_, hidden_;
 };
 
 // The tangent at one level; undefined where there is none.
@@ -71,6 +76,10 @@ void share_tangents(const Tensor& to, const Tensor& from);
 // A new view remembers where its tangents are.
 void link_tangents(const Tensor& view, const Tensor& of);
 void forget_tangents(TensorImpl* dead);
+
+// What a formula saves of `t` while a tangent is being computed: without the tangents of the hidden levels,
+// which a later pass through the formula would take for its own.
+Tensor seen_from_below(const Tensor& t);
 
 // `t` if it requires a gradient, otherwise a stand-in with its values and tangents that does.
 Tensor differentiation_variable(const Tensor& t);

@@ -168,7 +168,7 @@ SavedTensor saved(const Tensor& t) {
     state.in_place->kept.push_back(s.impl_);
     return s;
   }
-  s.impl_ = t.ref();
+  s.impl_ = __builtin_expect(state.hidden_levels != 0, 0) ? seen_from_below(t).ref() : t.ref();
   return s;
 }
 

@@ -24,7 +24,8 @@ struct ThreadState {
   Node* running_node = nullptr;  // the node whose formula is being evaluated
   uint64_t next_sequence_nr = 0;
   const PackHook* pack_hook = nullptr;  // asked only where a tensor is saved; see saved_tensor.h
-  uint64_t dual_levels = 0;  // the visible levels of forward mode, a bit each: Note [Tangents]
+  uint64_t dual_levels = 0;             // the visible levels of forward mode, a bit each: Note [Tangents]
+  uint64_t hidden_levels = 0;           // those above the level whose tangent is being computed, and itself
   ForwardLevels* dual_registry = nullptr;
   // Whether operators keep their formulas: for a graph, or for tangents.
   bool recording() const { return grad_enabled || dual_levels; }
