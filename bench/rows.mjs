@@ -161,6 +161,14 @@ export const rows = {
       return () => a.mul(b).sum().backward();
     },
   },
+  gradcheck: {
+    about: 'gradcheck of a product of two matrices of 20x20',
+    target: 1,
+    make() {
+      const [a, b] = [0, 1].map(() => torch.randn(20, 20, { dtype: torch.float64, requires_grad: true }));
+      return () => torch.autograd.gradcheck((x, y) => x.matmul(y), [a, b]);
+    },
+  },
   add_large: {
     about: 'add, 10M elements',
     target: 2.5,

@@ -171,6 +171,11 @@ def backward_small():
     return lambda: (a * b).sum().backward()
 
 
+def gradcheck():
+    a, b = (torch.randn(20, 20, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    return lambda: torch.autograd.gradcheck(torch.matmul, (a, b))
+
+
 def add_large():
     a, b = torch.randn(LARGE), torch.randn(LARGE)
     return plain(lambda: a.add(b))
@@ -199,6 +204,7 @@ def matmul():
 ROWS = {
     "two_layer": two_layer, "lenet": lenet, "resnet18": resnet18, "gpt": gpt, "lstm": lstm,
     "add_small": add_small, "add_small_grad": add_small_grad, "backward_small": backward_small,
+    "gradcheck": gradcheck,
     "add_large": add_large, "exp_large": lambda: unary_large(torch.exp),
     "tanh_large": lambda: unary_large(torch.tanh), "gelu_large": lambda: unary_large(F.gelu),
     "softmax": softmax, "layer_norm": layer_norm, "matmul": matmul,
