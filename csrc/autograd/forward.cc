@@ -151,8 +151,9 @@ void link_tangents(const Tensor& view, const Tensor& of) {
     tangents(view).base = above->base;
 }
 
-Tensor seen_from_below(const Tensor& t) {
-  if (!t.tracked()) return t;
+Tensor without_tangents_from(int level, const Tensor& t) {
+  if (!carries_tangent(t)) return t;
+  const VisibleLevels below(thread_state().dual_levels & ((uint64_t{1} << level) - 1));
   Tensor alias = t.detach();
   if (t.requires_grad()) {
     const Edge e = gradient_edge(t);

@@ -77,9 +77,9 @@ void share_tangents(const Tensor& to, const Tensor& from);
 void link_tangents(const Tensor& view, const Tensor& of);
 void forget_tangents(TensorImpl* dead);
 
-// What a formula saves of `t` while a tangent is being computed: without the tangents of the hidden levels,
-// which a later pass through the formula would take for its own.
-Tensor seen_from_below(const Tensor& t);
+// `t` with the tangents below `level` alone: what a formula of that level's tangent saved, for a later pass
+// through it would take the others for its own.
+Tensor without_tangents_from(int level, const Tensor& t);
 
 // `t` if it requires a gradient, otherwise a stand-in with its values and tangents that does.
 Tensor differentiation_variable(const Tensor& t);

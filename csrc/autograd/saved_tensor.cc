@@ -168,7 +168,9 @@ SavedTensor saved(const Tensor& t) {
     state.in_place->kept.push_back(s.impl_);
     return s;
   }
-  s.impl_ = __builtin_expect(state.hidden_levels != 0, 0) ? seen_from_below(t).ref() : t.ref();
+  if (__builtin_expect(state.hidden_levels != 0, 0))
+    s.hidden_from_ = static_cast<uint8_t>(__builtin_ctzll(state.hidden_levels) + 1);
+  s.impl_ = t.ref();
   return s;
 }
 
@@ -214,7 +216,7 @@ Tensor SavedTensor::operator()() const {
     if (t.impl()->tangent_flag) share_tangents(again, t);
     return again;
   }
-  return t;
+  return hidden_from_ ? without_tangents_from(hidden_from_ - 1, t) : t;
 }
 
 }  // namespace sconce

@@ -24,6 +24,7 @@ class SavedTensor {
   Ref<PackedTensor> packed_;  // instead of impl_ while there are hooks
   uint32_t version_ = 0;
   uint16_t output_nr_ = 0;
+  uint8_t hidden_from_ = 0;  // 1 + the level whose tangent was being computed; 0: none was
   bool is_output_ = false;
 };
 SavedTensor saved(const Tensor& t);
