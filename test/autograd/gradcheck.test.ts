@@ -345,6 +345,14 @@ describe('inputs', () => {
     ).toBe(true);
   });
 
+  test('may be on another device', () => {
+    const x = torch.tensor([[1, 2], [3, 4]], { dtype: 'float64' }).to('fake').requires_grad_(); // prettier-ignore
+    const f = (t: Tensor): Tensor => t.exp().t();
+    expect(f).toPassGradcheck([x], { check_forward_ad: true });
+    expect(f).toPassGradgradcheck([x]);
+    expect(f).toPassGradcheck([x], { check_forward_ad: true, fast_mode: true });
+  });
+
   test('given twice count twice', () => {
     const x = leaf([1, 2]);
     expect(gradcheck((a: Tensor, b: Tensor) => a.mul(b), [x, x])).toBe(true);
