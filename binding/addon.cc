@@ -14,6 +14,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
     init_data(e, exports);
     init_autograd(e, exports);
     init_forward(e, exports);
+    init_function(e, exports);
     init_random(e, exports);
     init_system(e, exports);
     return nullptr;

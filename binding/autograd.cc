@@ -57,13 +57,6 @@ napi_value is_inference_mode_enabled(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return from_bool(env, thread_state().inference_mode); });
 }
 
-struct Scope {  // handles made while calling back are dropped again, however long the pass
-  napi_env env;
-  napi_handle_scope scope = nullptr;
-  explicit Scope(napi_env e) : env(e) { check(env, napi_open_handle_scope(env, &scope)); }
-  ~Scope() { napi_close_handle_scope(env, scope); }
-};
-
 napi_value set_anomaly_mode(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
@@ -101,43 +94,6 @@ napi_value set_pack_hook(napi_env env, napi_callback_info info) {
     current = is_nullish(env, a.v[0]) ? nullptr : std::make_unique<JsPackHook>(env, a.v[0]);
     thread_state().pack_hook = current.get();
     return undefined(env);
-  });
-}
-
-// pack_tensor(tensor, number of the output it is, or null) -> what the pack hook keeps of it, or null without
-// a hook. unpack_tensor(packed) inside the backward of the function that saved it -> the tensor, with its
-// history.
-napi_value pack_tensor(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
-    Args a(env, info);
-    napi_value v;
-    const PackHook* hook = thread_state().pack_hook;
-    if (!hook) {
-      check(env, napi_get_null(env, &v));
-      return v;
-    }
-    const bool is_output = !is_nullish(env, a.v[1]);
-    Ref<PackedTensor> p = make_ref<PackedTensor>(unwrap(env, a.v[0]), is_output,
-                                                 is_output ? static_cast<uint16_t>(get_int(env, a.v[1])) : 0);
-    p->pack(*hook);
-    check(env,
-          napi_create_external(
-              env, p.get(),
-              [](napi_env, void* data, void*) { Ref<PackedTensor>::adopt(static_cast<PackedTensor*>(data)); },
-              nullptr, &v));
-    p.release();
-    return v;
-  });
-}
-napi_value unpack_tensor(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
-    Args a(env, info);
-    void* p = nullptr;
-    check(env, napi_get_value_external(env, a.v[0], &p));
-    auto* packed = static_cast<PackedTensor*>(p);
-    Tensor t = packed->unpack();
-    packed->end_of_use();
-    return wrap(env, std::move(t));
   });
 }
 
@@ -254,91 +210,6 @@ napi_value node_remove_hook(napi_env env, napi_callback_info info) {
   });
 }
 
-// A node whose backward is JavaScript (autograd.Function).
-class JsNode final : public Node {
- public:
-  JsNode(std::string name, napi_env env, napi_value fn)
-      : Node(""), custom_name_(std::move(name)), fn_(env, fn) {}
-  std::string name() const override { return custom_name_; }
-  TensorList apply(TensorList&& grads, const std::vector<bool>& needed) override {
-    napi_env env = fn_.env();
-    Scope scope(env);
-    napi_value flags;
-    check(env, napi_create_array_with_length(env, needed.size(), &flags));
-    for (size_t i = 0; i < needed.size(); ++i)
-      check(env, napi_set_element(env, flags, static_cast<uint32_t>(i), from_bool(env, needed[i])));
-    struct Running {
-      Node* before = thread_state().running_node;
-      explicit Running(Node* n) { thread_state().running_node = n; }
-      ~Running() { thread_state().running_node = before; }
-    } running(this);
-    return unwrap_list(env, call_js(fn_, {wrap_list(env, std::move(grads)), flags}));
-  }
-  bool runs_without_grads() const override { return true; }
-  void release_saved() override {
-    napi_env env = fn_.env();
-    Scope scope(env);
-    napi_value null;
-    check(env, napi_get_null(env, &null));
-    call_js(fn_, {null});  // tells the context to drop what it saved
-  }
-
- private:
-  std::string custom_name_;
-  JsRef fn_;
-};
-
-// attach_custom(name, inputs (null where not a tensor), outputs, fn(grads | null, needed)): makes `outputs`
-// results of a custom function.
-napi_value attach_custom(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
-    Args a(env, info);
-    const std::string name = get_string(env, a.v[0]);
-    const TensorList inputs = unwrap_list(env, a.v[1]), outputs = unwrap_list(env, a.v[2]);
-    Ref<Node> node(new JsNode(name, env, a.v[3]));
-    for (const Tensor& t : inputs) node->edges.push_back(t ? gradient_edge(t) : Edge{});
-    for (const Tensor& t : outputs) {
-      const uint32_t nr = node->add_output(t);
-      if (!t.is_floating_point()) continue;
-      if (t.is_view()) t.impl()->view_kind = ViewKind::kCustomFunction;
-      set_history(t, node, nr);
-      t.impl()->view_version = t.version();
-    }
-    return undefined(env);
-  });
-}
-
-// mark_in_place(tensor): a custom function wrote it.
-napi_value mark_in_place(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
-    Args a(env, info);
-    unwrap(env, a.v[0]).bump_version();
-    return undefined(env);
-  });
-}
-
-// alias(tensor): another tensor on the same memory and version counter, without history.
-napi_value alias(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
-    Args a(env, info);
-    const Tensor t = unwrap(env, a.v[0]);
-    return wrap(env, alias_of(t, t.sizes(), t.strides(), t.storage_offset()));
-  });
-}
-
-// with_history_of_running_node(alias, output number): inside a custom backward, an output that forward saved,
-// with its history.
-napi_value with_history_of_running_node(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
-    Args a(env, info);
-    const Tensor t = unwrap(env, a.v[0]);
-    Tensor again = alias_of(t, t.sizes(), t.strides(), t.storage_offset());
-    if (Node* n = thread_state().running_node)
-      set_history(again, Ref<Node>(n), static_cast<uint32_t>(get_int(env, a.v[1])));
-    return wrap(env, std::move(again));
-  });
-}
-
 napi_value live_nodes(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return from_int(env, Node::live_count()); });
 }
@@ -353,8 +224,6 @@ void init_autograd(napi_env env, napi_value exports) {
   SC_DEFINE(set_inference_mode);
   SC_DEFINE(is_inference_mode_enabled);
   SC_DEFINE(set_pack_hook);
-  SC_DEFINE(pack_tensor);
-  SC_DEFINE(unpack_tensor);
   SC_DEFINE(set_anomaly_mode);
   SC_DEFINE(register_hook);
   SC_DEFINE(remove_hook);
@@ -366,10 +235,6 @@ void init_autograd(napi_env env, napi_value exports) {
   SC_DEFINE(node_register_hook);
   SC_DEFINE(node_register_prehook);
   SC_DEFINE(node_remove_hook);
-  SC_DEFINE(attach_custom);
-  SC_DEFINE(mark_in_place);
-  SC_DEFINE(alias);
-  SC_DEFINE(with_history_of_running_node);
   SC_DEFINE(live_nodes);
 }
 

@@ -110,6 +110,14 @@ class JsRef {
   napi_env env_;
   napi_ref ref_ = nullptr;
 };
+// Handles made while calling back are dropped again, however long a backward pass is.
+struct Scope {
+  napi_env env;
+  napi_handle_scope scope = nullptr;
+  explicit Scope(napi_env e) : env(e) { check(env, napi_open_handle_scope(env, &scope)); }
+  ~Scope() { napi_close_handle_scope(env, scope); }
+  Scope(const Scope&) = delete;
+};
 // Calls back into JavaScript; a thrown exception stays pending and unwinds as PendingException.
 napi_value call_js(const JsRef& fn, const std::vector<napi_value>& args);
 void drop_dead_refs(napi_env env);
@@ -121,6 +129,7 @@ void init_ops(napi_env env, napi_value exports);
 void init_tensor(napi_env env, napi_value exports);
 void init_data(napi_env env, napi_value exports);
 void init_autograd(napi_env env, napi_value exports);
+void init_function(napi_env env, napi_value exports);
 void init_forward(napi_env env, napi_value exports);
 void init_random(napi_env env, napi_value exports);
 void init_system(napi_env env, napi_value exports);

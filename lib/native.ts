@@ -8,8 +8,8 @@ import load from 'node-gyp-build';
 export type Handle = { readonly __tensor: unique symbol };
 /** An opaque reference to a node of the autograd graph. */
 export type NodeHandle = { readonly __node: unique symbol };
-/** An opaque reference to a saved tensor in the keeping of a pack hook. */
-export type PackedHandle = { readonly __packed: unique symbol };
+/** An opaque reference to what a custom function saved. */
+export type SavedHandle = { readonly __saved: unique symbol };
 /** An opaque reference to a random generator. */
 export type GeneratorHandle = { readonly __generator: unique symbol };
 
@@ -81,8 +81,6 @@ export interface Native {
   set_inference_mode(v: boolean): boolean;
   is_inference_mode_enabled(): boolean;
   set_pack_hook(fn: ((t: Handle) => () => Handle) | null): void;
-  pack_tensor(t: Handle, output: number | null): PackedHandle | null;
-  unpack_tensor(p: PackedHandle): Handle;
   set_anomaly_mode(enabled: boolean, checkNan: boolean): void;
   register_hook(t: Handle, fn: (g: Handle) => Handle | null | undefined): number;
   remove_hook(t: Handle, id: number): void;
@@ -103,15 +101,16 @@ export interface Native {
     fn: (gradOutputs: (Handle | null)[]) => (Handle | null)[] | null | undefined,
   ): number;
   node_remove_hook(n: NodeHandle, id: number): void;
-  attach_custom(
+  custom_node(
     name: string,
-    inputs: (Handle | null)[],
-    outputs: Handle[],
-    fn: (grads: (Handle | null)[] | null, needed: boolean[]) => (Handle | null)[] | undefined,
-  ): void;
+    inputs: Handle[],
+    fn: (grads: (Handle | null)[]) => (Handle | null)[],
+  ): NodeHandle;
+  /** The node's next output; `kind`: 0 takes no part in the graph, 1 does, 2 is one of several views, 3 an input written in place. */
+  custom_output(n: NodeHandle, t: Handle | null, kind: number): void;
   mark_in_place(t: Handle): void;
-  alias(t: Handle): Handle;
-  with_history_of_running_node(t: Handle, output: number): Handle;
+  save_tensors(n: NodeHandle, tensors: (Handle | null)[], outputs: number[]): SavedHandle;
+  unpack_saved(s: SavedHandle): (Handle | null)[];
   live_nodes(): number;
 
   enter_dual_level(): number;

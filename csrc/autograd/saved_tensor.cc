@@ -130,17 +130,27 @@ Tensor PackedTensor::unpack() {
 
 // ---- saved tensors ----
 SavedTensor saved(const Tensor& t) {
-  SavedTensor s;
   ThreadState& state = thread_state();
-  if (!t || !state.recording()) return s;
+  if (!t || !state.recording()) return {};
   ++state.saved_count;
   const bool is_output = state.builder && state.builder->is_output(t.impl());
+  const auto nr = static_cast<uint16_t>(is_output ? state.builder->output_number(t.impl()) : 0);
+  return SavedTensor::keep(t, is_output, nr);
+}
+
+SavedTensor saved_by_function(const Tensor& t, int output) {
+  return SavedTensor::keep(t, output >= 0, static_cast<uint16_t>(output < 0 ? 0 : output));
+}
+
+SavedTensor SavedTensor::keep(const Tensor& t, bool is_output, uint16_t output_nr) {
+  SavedTensor s;
+  const ThreadState& state = thread_state();
   SC_CHECK(
       !t.impl()->is_inference || state.inference_mode || is_output,
       "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
       "mode in computation tracked by autograd. To work around this, you can make a clone to get a normal "
       "tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.");
-  if (is_output) s.output_nr_ = static_cast<uint16_t>(state.builder->output_number(t.impl()));
+  s.output_nr_ = output_nr;
   if (__builtin_expect(state.pack_hook != nullptr, 0) && state.grad_enabled) {
     s.packed_ = packed_later(t, is_output, s.output_nr_);
     return s;
@@ -152,7 +162,7 @@ SavedTensor saved(const Tensor& t) {
     s.is_output_ = true;
     s.impl_ = whole_alias(t).ref();
     if (state.in_place) state.in_place->kept_outputs.push_back(s.impl_);
-    if (state.dual_levels) state.builder->remember_alias(s.impl_, s.output_nr_);
+    if (state.dual_levels && state.builder) state.builder->remember_alias(s.impl_, s.output_nr_);
     return s;
   }
   if (state.in_place && t.is_same(state.in_place->self)) {
@@ -179,6 +189,10 @@ std::vector<SavedTensor> saved(const TensorList& ts) {
   out.reserve(ts.size());
   for (const Tensor& t : ts) out.push_back(saved(t));
   return out;
+}
+
+void SavedTensor::end_of_use() const {
+  if (packed_) packed_->end_of_use();
 }
 
 static std::string stem(const std::string& name) { return name.substr(0, name.find("Backward")); }

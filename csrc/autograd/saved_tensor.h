@@ -17,9 +17,12 @@ class SavedTensor {
   SavedTensor() = default;
   Tensor operator()() const;
   bool has_value() const { return impl_ || packed_; }
+  void end_of_use() const;  // of what a hook unpacked: the next use unpacks anew
 
  private:
   friend SavedTensor saved(const Tensor& t);
+  friend SavedTensor saved_by_function(const Tensor& t, int output);
+  static SavedTensor keep(const Tensor& t, bool is_output, uint16_t output_nr);
   Ref<TensorImpl> impl_;
   Ref<PackedTensor> packed_;  // instead of impl_ while there are hooks
   uint32_t version_ = 0;
@@ -29,6 +32,8 @@ class SavedTensor {
 };
 SavedTensor saved(const Tensor& t);
 std::vector<SavedTensor> saved(const TensorList& ts);
+// For a custom function, whose node exists already: `output` says which of its outputs `t` is, or -1.
+SavedTensor saved_by_function(const Tensor& t, int output);
 
 // ---- hooks on saving ----
 
