@@ -2,15 +2,24 @@
 import { guard } from '../errors';
 import { native } from '../native';
 import { Tensor } from '../tensor';
-
-/** The level that make_dual and unpack_dual mean; below 0: none is open. */
-let current = -1;
+import { current, in_mode, type ModeScope } from './modes';
 
 /** What a dual tensor is made of: `[primal, tangent]`, also by name. `tangent` is null where the tensor carries none. */
 export type UnpackedDualTensor = [primal: Tensor, tangent: Tensor | null] & {
   readonly primal: Tensor;
   readonly tangent: Tensor | null;
 };
+
+/** What opened the levels that `enter_dual_level` opened. */
+const entered = new Map<number, ModeScope>();
+
+/** A level of its own, which nobody sees yet: its number, and the levels seen in it. */
+function new_level(): { level: number; visible: bigint } {
+  if (current().dual.level >= 0) throw new Error('Nested forward mode AD is not supported at the moment');
+  const outside = native.visible_dual_levels();
+  const level = guard(() => native.enter_dual_level());
+  return { level, visible: native.set_visible_dual_levels(outside) };
+}
 
 /**
  * Opens a dual level: until it is left, `make_dual` gives tensors that carry a tangent, and operators push tangents on. Returns its number.
@@ -19,22 +28,23 @@ export type UnpackedDualTensor = [primal: Tensor, tangent: Tensor | null] & {
  * See https://docs.pytorch.org/docs/stable/autograd.html#forward-mode-automatic-differentiation
  */
 export function enter_dual_level(): number {
-  if (current >= 0) throw new Error('Nested forward mode AD is not supported at the moment');
-  current = native.enter_dual_level();
-  return current;
+  const dual = new_level();
+  entered.set(dual.level, in_mode((m) => ({ ...m, dual }), 'enter_dual_level') as ModeScope);
+  return dual.level;
 }
 
 /** Leaves the dual level; its tangents are gone. Throws unless it is the one opened last. */
 export function exit_dual_level(options: { level?: number | null } = {}): void {
-  const level = options.level ?? current;
+  const level = options.level ?? current().dual.level;
   if (level < 0) throw new Error('Dual level must be a positive number.');
-  if (level !== current) {
+  if (level !== current().dual.level) {
     throw new Error(
       'Trying to exit a forward AD level that was not the last one that was created. This is not supported.',
     );
   }
   native.exit_dual_level(level);
-  current = -1;
+  entered.get(level)?.exit();
+  entered.delete(level);
 }
 
 const floating = (t: Tensor, what: string): void => {
@@ -59,7 +69,7 @@ const floating = (t: Tensor, what: string): void => {
  * ```
  */
 export function make_dual(tensor: Tensor, tangent: Tensor, options: { level?: number | null } = {}): Tensor {
-  const level = options.level ?? current;
+  const level = options.level ?? current().dual.level;
   if (level < 0) {
     throw new Error(
       'Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first.',
@@ -76,7 +86,7 @@ export function make_dual(tensor: Tensor, tangent: Tensor, options: { level?: nu
  * See https://docs.pytorch.org/docs/stable/generated/torch.autograd.forward_ad.unpack_dual.html
  */
 export function unpack_dual(tensor: Tensor, options: { level?: number | null } = {}): UnpackedDualTensor {
-  const level = options.level ?? current;
+  const level = options.level ?? current().dual.level;
   if (level < 0) return named(tensor, null);
   const [primal, tangent] = guard(() => native.unpack_dual(tensor._h, level));
   return named(new Tensor(primal), tangent === null ? null : new Tensor(tangent));
@@ -96,7 +106,8 @@ export interface DualLevel extends Disposable {
 }
 
 /**
- * Opens a dual level for `fn` and returns what `fn` returns; without an argument, a scope for `using _ = dual_level()`.
+ * Opens a dual level for `fn` and returns what `fn` returns; without an argument, a scope for `using _ = dual_level()`. Given an async
+ * function it holds for that function's calls alone, across `await`.
  *
  * See https://docs.pytorch.org/docs/stable/generated/torch.autograd.forward_ad.dual_level.html
  *
@@ -109,16 +120,29 @@ export interface DualLevel extends Disposable {
 export function dual_level(): DualLevel;
 export function dual_level<T>(fn: (level: number) => T): T;
 export function dual_level<T>(fn?: (level: number) => T): T | DualLevel {
-  const level = enter_dual_level();
-  let open = true;
-  const exit = (): void => {
-    if (open) exit_dual_level({ level });
-    open = false;
-  };
-  if (!fn) return { level, exit, [Symbol.dispose]: exit };
-  try {
-    return fn(level);
-  } finally {
-    exit();
+  if (!fn) {
+    const level = enter_dual_level();
+    let open = true;
+    const exit = (): void => {
+      if (open) exit_dual_level({ level });
+      open = false;
+    };
+    return { level, exit, [Symbol.dispose]: exit };
   }
+  const dual = new_level();
+  const exit = (): void => native.exit_dual_level(dual.level);
+  let result: T;
+  try {
+    result = in_mode(
+      (m) => ({ ...m, dual }),
+      'dual_level',
+      () => fn(dual.level),
+    ) as T;
+  } catch (e) {
+    exit();
+    throw e;
+  }
+  if (result instanceof Promise) return result.finally(exit) as T;
+  exit();
+  return result;
 }

@@ -24,6 +24,7 @@ export interface Mode {
   default_dtype: number;
   saving: Saving;
   anomaly: Anomaly;
+  dual: Dual;
 }
 /** What becomes of tensors that are saved for backward; see saved_tensors_hooks. */
 export interface Saving {
@@ -38,8 +39,17 @@ export interface Anomaly {
   readonly check_nan: boolean;
 }
 
+/** Forward mode: see forward_ad. */
+export interface Dual {
+  /** The levels whose tangents are seen, a bit each. */
+  readonly visible: bigint;
+  /** What make_dual and unpack_dual mean; below 0: none is open. */
+  readonly level: number;
+}
+
 let saving: Saving = { pack: null, disabled: null };
 let anomaly: Anomaly = { enabled: false, check_nan: true };
+let dual_level_number = -1;
 
 /** How each mode is switched: a new one is a line here and a field of {@link Mode}. */
 const switches: { [K in keyof Mode]: Switch<Mode[K]> } = {
@@ -62,6 +72,11 @@ const switches: { [K in keyof Mode]: Switch<Mode[K]> } = {
     native.set_anomaly_mode(v.enabled, v.check_nan);
     return before;
   },
+  dual(v) {
+    const before = { visible: native.set_visible_dual_levels(v.visible), level: dual_level_number };
+    dual_level_number = v.level;
+    return before;
+  },
 };
 
 /** The modes that hold now. */
@@ -71,6 +86,7 @@ export const current = (): Mode => ({
   default_dtype: native.get_default_dtype(),
   saving,
   anomaly,
+  dual: { visible: native.visible_dual_levels(), level: dual_level_number },
 });
 
 /** The three ways to use a mode: for a function, as a scope, as a decorator. `name` is what errors call it. */

@@ -385,7 +385,6 @@ const isClass = (fn: AnyFunction): boolean => /^class\b/.test(String(fn));
 export function decorate(changes: readonly Change[], args: readonly unknown[]): unknown {
   const [target, , descriptor] = args;
   if (isDescriptor(descriptor)) {
-     
     const { value, get } = descriptor as { value?: AnyFunction; get?: AnyFunction };
     if (value) return { ...descriptor, value: wrapped(changes, value) };
     return { ...descriptor, get: get && wrapped(changes, get) };

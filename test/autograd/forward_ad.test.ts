@@ -157,3 +157,20 @@ test('tangents do not outlive their level', () => {
   for (const t of held) expect(native.carries_tangent(t._h)).toBe(false);
   expect(held[2].mul(2).sum().item()).toBe(4096);
 });
+
+test('levels of interleaved async functions are their own', async () => {
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  const task = (k: number): Promise<number> =>
+    dual_level(async () => {
+      let d = make_dual(torch.tensor([1]), torch.tensor([k]));
+      for (let i = 0; i < 4; ++i) {
+        await pause((k * 7 + i * 5) % 11);
+        d = d.mul(2);
+      }
+      return unpack_dual(d).tangent!.item();
+    });
+  const tasks = Array.from({ length: 8 }, (_, k) => task(k + 1));
+  expect(() => dual()).toThrow('no level exists');
+  expect(await Promise.all(tasks)).toEqual(tasks.map((_, k) => 16 * (k + 1)));
+  expect(native.visible_dual_levels()).toBe(0n);
+});
