@@ -29,7 +29,8 @@ function new_level(): { level: number; visible: bigint } {
  */
 export function enter_dual_level(): number {
   const dual = new_level();
-  entered.set(dual.level, in_mode((m) => ({ ...m, dual }), 'enter_dual_level') as ModeScope);
+  const scope = in_mode<never>((m) => ({ ...m, dual }), 'enter_dual_level');
+  entered.set(dual.level, scope);
   return dual.level;
 }
 
