@@ -114,6 +114,37 @@ class ConstantBackward(Function):
         return g * 3 * ctx.saved_tensors[0].detach() ** 2
 
 
+class WrongTangent(Function):
+    """A right backward, and a tangent of half the size."""
+
+    @staticmethod
+    def forward(x):
+        return x.exp()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0]
+
+    @staticmethod
+    def jvp(ctx, t):
+        return t * ctx.saved_tensors[0] * 0.5
+
+
+class NoTangent(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
 class SlightlyWrong(Function):
     """Off by less than a percent in every element, and by much more in a projection, where the elements cancel."""
 
@@ -204,6 +235,9 @@ CASES = {
     "forward_alone": lambda: gradcheck(
         lambda x, y: (x.sin() * y, x * 2), pair(), check_forward_ad=True, check_backward_ad=False),
     "forward_fast": lambda: gradcheck(lambda x, y: x.sin() * y, pair(), check_forward_ad=True, fast_mode=True),
+    "forward_wrong": lambda: gradcheck(WrongTangent.apply, leaf([1.0, 2.0]), check_forward_ad=True),
+    "forward_wrong_unchecked": lambda: gradcheck(WrongTangent.apply, leaf([1.0, 2.0])),
+    "forward_missing": lambda: gradcheck(NoTangent.apply, leaf([1.0, 2.0]), check_forward_ad=True),
     "forward_through_leak": lambda: gradcheck(leaking, leaf([1.0, 2.0]), check_forward_ad=True),
     "forward_through_leak_fast": lambda: gradcheck(
         leaking, leaf([1.0, 2.0]), check_forward_ad=True, fast_mode=True),

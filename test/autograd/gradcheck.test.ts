@@ -83,6 +83,27 @@ class ConstantBackward extends autograd.Function {
     return g.mul(3).mul(ctx.saved_tensors[0].detach().pow(2));
   }
 }
+/** A right backward, and a tangent of half the size. */
+class WrongTangent extends autograd.Function {
+  static override forward(x: Tensor): Tensor {
+    return x.exp();
+  }
+  static override setup_context(ctx: autograd.FunctionCtx, _: unknown, output: Tensor): void {
+    ctx.save_for_backward(output);
+    ctx.save_for_forward(output);
+  }
+  static override backward(ctx: autograd.FunctionCtx, g: Tensor): Tensor {
+    return g.mul(ctx.saved_tensors[0]);
+  }
+  static override jvp(ctx: autograd.FunctionCtx, t: Tensor): Tensor {
+    return t.mul(ctx.saved_tensors[0]).mul(0.5);
+  }
+}
+class NoTangent extends Twice {
+  static override backward(_ctx: autograd.FunctionCtx, g: Tensor | null): Tensor | null {
+    return g === null ? null : g.mul(2);
+  }
+}
 /** Off by less than a percent in every element, and by much more in a projection, where the elements cancel. */
 class SlightlyWrong extends autograd.Function {
   static override forward(_ctx: autograd.FunctionCtx, x: Tensor): Tensor {
@@ -165,6 +186,9 @@ const cases: Record<string, () => boolean> = {
   forward: () => gradcheck(product, pair(), { check_forward_ad: true }),
   forward_alone: () => gradcheck(two, pair(), { check_forward_ad: true, check_backward_ad: false }),
   forward_fast: () => gradcheck(product, pair(), { check_forward_ad: true, fast_mode: true }),
+  forward_wrong: () => gradcheck(of(WrongTangent), leaf([1, 2]), { check_forward_ad: true }),
+  forward_wrong_unchecked: () => gradcheck(of(WrongTangent), leaf([1, 2])),
+  forward_missing: () => gradcheck(of(NoTangent), leaf([1, 2]), { check_forward_ad: true }),
   forward_through_leak: () => gradcheck(leaking, leaf([1, 2]), { check_forward_ad: true }),
   forward_through_leak_fast: () =>
     gradcheck(leaking, leaf([1, 2]), { check_forward_ad: true, fast_mode: true }),
