@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #ifdef __SANITIZE_THREAD__
 #include <thread>
 #include <vector>
@@ -106,11 +107,19 @@ void parallel_run(int64_t begin, int64_t end, int64_t grain, void (*body)(void*,
     body(context, begin, end);
     return;
   }
+  // An exception may not leave a thread's piece: the first is kept for the caller.
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure;
   run_pieces(pieces, [&](int64_t t, int64_t count) {
     const int64_t step = (n + count - 1) / count;
     const int64_t from = begin + t * step, to = std::min(end, from + step);
-    if (from < to) body(context, from, to);
+    try {
+      if (from < to) body(context, from, to);
+    } catch (...) {
+      if (!failed.exchange(true)) failure = std::current_exception();
+    }
   });
+  if (failure) std::rethrow_exception(failure);
 }
 }  // namespace detail
 }  // namespace sconce

@@ -6,6 +6,7 @@
 
 #include "core/device.h"
 #include "core/parallel.h"
+#include "cpu/workspace.h"
 #include "cpu/onednn/onednn.h"
 #include "conv_rows.h"
 
@@ -82,24 +83,6 @@ void roll_back(const ScConv& c, const Shape& s, const T* columns, int64_t step_r
   });
 }
 
-// Memory of the calling thread for the duration of a kernel.
-template <class T>
-class Workspace {
- public:
-  explicit Workspace(int64_t n)
-      : bytes_(static_cast<size_t>(n) * sizeof(T)),
-        p_(static_cast<T*>(cpu_backend_mutable().memory.allocate(0, bytes_))) {}
-  ~Workspace() {
-    if (p_) cpu_backend_mutable().memory.deallocate(0, p_, bytes_);
-  }
-  Workspace(const Workspace&) = delete;
-  T* get() const { return p_; }
-
- private:
-  size_t bytes_;
-  T* p_;
-};
-
 bool is_plain(const ScConv& c, const Shape& s) {  // w in [out, in, kh, kw] order
   return c.w_strides[3] == 1 && c.w_strides[2] == c.kernel[1] && c.w_strides[1] == s.taps &&
          c.w_strides[0] == s.inner;
@@ -130,7 +113,7 @@ int32_t run(const ScMatmul& q) { return cpu_backend_mutable().matmul.matmul(&q);
 template <class T>
 int32_t forward_typed(const ScConv& c) {
   const Shape s(c);
-  Workspace<T> ordered(is_plain(c, s) ? 0 : c.out_channels * s.inner);
+  WorkspaceOf<T> ordered(is_plain(c, s) ? 0 : c.out_channels * s.inner);
   const T* w = static_cast<T*>(c.w);
   if (!is_plain(c, s)) {
     for_weights<T>(c, s, [&](T v, int64_t k) { ordered.get()[k] = v; });
@@ -138,7 +121,7 @@ int32_t forward_typed(const ScConv& c) {
   }
   const int64_t flops = std::max<int64_t>(1, c.groups * s.oc * s.inner * s.places);
   parallel_for(0, c.batch, std::max<int64_t>(1, 60000 / flops), [&](int64_t from, int64_t to) {
-    Workspace<T> columns(s.inner * s.places);
+    WorkspaceOf<T> columns(s.inner * s.places);
     for (int64_t n = from; n < to; ++n)
       for (int64_t g = 0; g < c.groups; ++g) {
         unroll(c, s, static_cast<const T*>(c.x) + n * c.x_strides[0] + g * s.ic * c.x_strides[1],
@@ -169,7 +152,7 @@ int32_t forward_typed(const ScConv& c) {
 template <class T>
 int32_t backward_data_typed(const ScConv& c) {
   const Shape s(c);
-  Workspace<T> ordered(is_plain(c, s) ? 0 : c.out_channels * s.inner);
+  WorkspaceOf<T> ordered(is_plain(c, s) ? 0 : c.out_channels * s.inner);
   const T* w = static_cast<T*>(c.w);
   if (!is_plain(c, s)) {
     for_weights<T>(c, s, [&](T v, int64_t k) { ordered.get()[k] = v; });
@@ -177,7 +160,7 @@ int32_t backward_data_typed(const ScConv& c) {
   }
   const int64_t flops = std::max<int64_t>(1, c.groups * s.oc * s.inner * s.places);
   parallel_for(0, c.batch, std::max<int64_t>(1, 60000 / flops), [&](int64_t from, int64_t to) {
-    Workspace<T> columns(s.inner * s.places);
+    WorkspaceOf<T> columns(s.inner * s.places);
     for (int64_t n = from; n < to; ++n) {
       T* image = static_cast<T*>(c.x) + n * c.x_strides[0];
       std::fill(image, image + c.in_channels * c.in[0] * c.in[1], T(0));  // dense, in whatever order
@@ -207,9 +190,9 @@ int32_t backward_weights_typed(const ScConv& c) {
   // The batch is cut into pieces by its size alone and their sums are added in order: the same bits for any
   // number of threads.
   const int64_t pieces = std::min<int64_t>(c.batch, 8);
-  Workspace<T> sums(std::max<int64_t>(1, pieces) * count);
+  WorkspaceOf<T> sums(std::max<int64_t>(1, pieces) * count);
   parallel_for(0, pieces, 1, [&](int64_t from, int64_t to) {
-    Workspace<T> columns(s.inner * s.places);
+    WorkspaceOf<T> columns(s.inner * s.places);
     for (int64_t piece = from; piece < to; ++piece) {
       const int64_t n0 = piece * c.batch / pieces, n1 = (piece + 1) * c.batch / pieces;
       for (int64_t n = n0; n < n1; ++n)
@@ -299,7 +282,7 @@ template <class T>
 int32_t deep_forward(const ScConv& c) {
   const Shape s(c);
   const int64_t width = c.batch * s.places;
-  Workspace<T> columns(s.inner * width), flat(s.oc * width);
+  WorkspaceOf<T> columns(s.inner * width), flat(s.oc * width);
   unroll_batch(c, s, columns.get());
   if (const int32_t status =
           run(plain_product(c.dtype, s.oc, width, s.inner, c.w, false, columns.get(), false, flat.get())))
@@ -319,7 +302,7 @@ template <class T>
 int32_t deep_backward_weights(const ScConv& c) {
   const Shape s(c);
   const int64_t width = c.batch * s.places;
-  Workspace<T> columns(s.inner * width), flat(s.oc * width);
+  WorkspaceOf<T> columns(s.inner * width), flat(s.oc * width);
   unroll_batch(c, s, columns.get());
   gather_places(c, s, flat.get());
   if (c.bias)
