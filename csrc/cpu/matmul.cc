@@ -1,5 +1,5 @@
 // Matrix products: a packed, register-blocked kernel for floating dtypes, plain loops for integers and tiny
-// sizes.
+// sizes. What oneDNN serves goes to it, except for large products (Note [Large products] in matmul_large.cc).
 //
 // Every element of C is accumulated over k in one fixed order, wherever the work is split, so the result does
 // not depend on the number of threads. float16 and bfloat16 are widened while they are packed and accumulate
@@ -17,20 +17,14 @@
 #include "core/device.h"
 #include "core/float16.h"
 #include "core/parallel.h"
+#include "cpu/matmul.h"
 #include "cpu/onednn/onednn.h"
+#include "cpu/workspace.h"
 
 #ifndef SCONCE_CPU_MATMUL_SHARED
 #define SCONCE_CPU_MATMUL_SHARED
 namespace sconce {
 namespace gemm {
-// One product C = alpha A B + beta C + bias, with a bias that may run along rows or columns.
-struct Product {
-  int64_t m, n, k;
-  const void *a, *b, *bias;
-  void* c;
-  int64_t a_row, a_col, b_row, b_col, c_row, c_col, bias_row, bias_col;
-  double alpha, beta;
-};
 template <class T>
 struct Accumulator {
   using type = T;
@@ -64,7 +58,6 @@ T* scratch(int slot, int64_t count) {
   }
   return static_cast<T*>(buffer.p);
 }
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 }  // namespace gemm
 }  // namespace sconce
 #endif
@@ -418,6 +411,7 @@ using DotsFn = void (*)(const Product&, int64_t, int64_t);
 struct Kernels {
   TileFn tile, plain;
   DotsFn dots;
+  bool large = false;  // large_tile() in the place of `tile`
 };
 Kernels kernels_of(int32_t dtype) {
   switch (dtype) {
@@ -455,47 +449,48 @@ void run_one(const Product& p, const Kernels& f, int64_t threads) {
                         [&](int64_t from, int64_t to) { f.plain(p, from, to, 0, p.n); });
   }
   const bool dots = f.dots && p.m == 1 && p.b_row == 1;
-  if (threads <= 1) return dots ? f.dots(p, 0, p.n) : f.tile(p, 0, p.m, 0, p.n);
+  if (threads <= 1 && !f.large) return dots ? f.dots(p, 0, p.n) : f.tile(p, 0, p.m, 0, p.n);
   if (dots)
     return parallel_for(0, p.n, std::max<int64_t>(1, kPerThread / p.k),
                         [&](int64_t from, int64_t to) { f.dots(p, from, to); });
   // Each piece packs what it reads: split so that the pieces are as square as the thread count allows, on
   // multiples of the register block.
-  constexpr int64_t kAlignRows = 12, kAlignColumns = 32;
+  constexpr int64_t kAlignRows = 12, kAlignColumns = 64;
   int64_t best_rows = 1;
   double best = 1e300;
   for (int64_t r = 1; r <= threads; ++r) {
     if (threads % r != 0) continue;
     const int64_t rows = ceil_div(ceil_div(p.m, kAlignRows), r) * kAlignRows;
     const int64_t columns = ceil_div(ceil_div(p.n, kAlignColumns), threads / r) * kAlignColumns;
-    // time of the largest piece: its multiplications, and packing both its operands
+    // time of the largest piece: its multiplications, and packing both its operands (the large kernel: B
+    // alone)
     const double cost =
-        static_cast<double>(rows) * static_cast<double>(columns) + 8.0 * static_cast<double>(rows + columns);
+        static_cast<double>(rows) * static_cast<double>(columns) +
+        (f.large ? 24.0 * static_cast<double>(columns) : 8.0 * static_cast<double>(rows + columns));
     if (cost < best) {
       best = cost;
       best_rows = r;
     }
   }
   const int64_t best_columns = threads / best_rows;
-  const int64_t rows = ceil_div(ceil_div(p.m, best_rows), best_rows == 1 ? 1 : 4) * (best_rows == 1 ? 1 : 4);
+  const int64_t of_rows = best_rows == 1 ? 1 : f.large ? 6 : 4;
+  const int64_t rows = ceil_div(ceil_div(p.m, best_rows), of_rows) * of_rows;
   const int64_t columns = ceil_div(ceil_div(p.n, kAlignColumns), best_columns) * kAlignColumns;
+  const WorkspaceOf<char> scratch(f.large ? threads * large_bytes() : 0);
   parallel_for(0, best_rows * best_columns, 1, [&](int64_t from, int64_t to) {
     for (int64_t t = from; t < to; ++t) {
       const int64_t m0 = std::min(p.m, t / best_columns * rows), m1 = std::min(p.m, m0 + rows);
       const int64_t n0 = std::min(p.n, t % best_columns * columns), n1 = std::min(p.n, n0 + columns);
-      if (m0 < m1 && n0 < n1) f.tile(p, m0, m1, n0, n1);
+      if (m0 >= m1 || n0 >= n1) continue;
+      if (f.large)
+        large_tile(p, m0, m1, n0, n1, scratch.get() + t * large_bytes());
+      else
+        f.tile(p, m0, m1, n0, n1);
     }
   });
 }
 
 int32_t matmul(const ScMatmul* q) {
-  if (q->batch * q->m * q->n > 0) {
-    const int32_t status = onednn::matmul(q);
-    if (status != SC_UNSUPPORTED) return status;
-  }
-  const Kernels f = kernels_of(q->dtype);
-  if (!f.plain) return SC_UNSUPPORTED;
-  if (q->m == 0 || q->n == 0 || q->batch == 0) return SC_OK;
   Product p{q->m,     q->n,     q->k,     q->a,     q->b, q->bias, q->c,     q->a_row, q->a_col,
             q->b_row, q->b_col, q->c_row, q->c_col, 0,    1,       q->alpha, q->beta};
   // C^T = B^T A^T where that makes C's rows contiguous, or its only column a row.
@@ -509,6 +504,14 @@ int32_t matmul(const ScMatmul* q) {
     std::swap(p.bias_row, p.bias_col);
     std::swap(a_batch, b_batch);
   }
+  Kernels f = kernels_of(q->dtype);
+  f.large = q->dtype == SC_FLOAT32 && !q->packed && is_large(p);
+  if (!f.large && q->batch * q->m * q->n > 0) {
+    const int32_t status = onednn::matmul(q);
+    if (status != SC_UNSUPPORTED) return status;
+  }
+  if (!f.plain) return SC_UNSUPPORTED;
+  if (q->m == 0 || q->n == 0 || q->batch == 0) return SC_OK;
   const int64_t work = p.m * p.n * std::max<int64_t>(p.k, 1);
   const auto item = [&](int64_t b) {
     static constexpr int64_t kSize[] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1};
@@ -522,7 +525,7 @@ int32_t matmul(const ScMatmul* q) {
   const int64_t wanted = std::min<int64_t>(num_threads(), std::max<int64_t>(1, work / kPerThread));
   if (q->batch == 1) {
     run_one(p, f, wanted);
-  } else if (q->batch >= num_threads() || wanted <= 1) {
+  } else if (!f.large && (q->batch >= num_threads() || wanted <= 1)) {
     parallel_for(0, q->batch, std::max<int64_t>(1, kPerThread / work), [&](int64_t from, int64_t to) {
       for (int64_t b = from; b < to; ++b) run_one(item(b), f, 1);
     });
