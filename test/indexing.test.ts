@@ -163,6 +163,15 @@ describe('in place', () => {
     expect(x._version).toBe(4);
   });
 
+  test('index tensors may end in a dimension of size 1', () => {
+    const rows = long([0, 1, 2]).view(3, 1);
+    const values = torch.arange(9, { dtype: 'float32' }).reshape(3, 1, 3);
+    const x = torch.zeros(3, 4, 3).index_put_([rows, long([3])], values);
+    expect(x.select(1, 3).tolist()).toEqual([[0, 1, 2], [3, 4, 5], [6, 7, 8]]); // prettier-ignore
+    x.index_put_([rows, long([3])], values, true);
+    expect(x.select(1, 3).sum().item()).toBe(72);
+  });
+
   test('sources that overlap the target are read first', () => {
     const x = torch.arange(4, { dtype: 'float32' });
     x.index_add_(0, long([3, 2, 1, 0]), x);

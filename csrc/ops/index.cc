@@ -35,7 +35,9 @@ struct Plan {
   // `rows` has the result's shape.
   RowGeometry geometry(const Tensor& table, const Tensor& rows) const {
     RowGeometry g;
-    g.row_stride = index_shape.empty() ? 0 : rows.strides()[at + index_shape.size() - 1];
+    g.row_stride = 0;
+    for (int k = 0; k < index_shape.size(); ++k)
+      if (index_shape[k] != 1) g.row_stride = rows.strides()[at + k];
     int k = 0;
     for (int d = 0; d < table.dim(); ++d) {
       if (std::find(dims.begin(), dims.end(), d) != dims.end()) continue;
@@ -163,12 +165,14 @@ static void put_into(const Tensor& table, const OptTensorList& indices, const Te
   const int lead = plan.result.size() - source.dim();
   for (int k = 0; k < source.dim(); ++k) strides[lead + k] = source.sizes()[k] == 1 ? 0 : source.strides()[k];
   Tensor rows = alias_of(source, plan.result, strides, source.storage_offset());
-  for (int k = 0; k + 1 < plan.index_shape.size(); ++k) {
-    const int d = plan.at + k;
-    if (strides[d] != strides[d + 1] * plan.result[d + 1]) {
+  int before = -1;  // a dimension of size 1 has a stride that says nothing
+  for (int d = plan.at; d < plan.at + plan.index_shape.size(); ++d) {
+    if (plan.result[d] == 1) continue;
+    if (before >= 0 && strides[before] != strides[d] * plan.result[d]) {
       rows = contiguous_raw(rows);
       break;
     }
+    before = d;
   }
   put_rows(accumulate ? SC_SCATTER_ADD : SC_SCATTER_ASSIGN, table, rows, plan.offsets(table),
            plan.geometry(table, rows));
