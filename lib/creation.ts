@@ -1,7 +1,7 @@
 // Tensors from JavaScript values: torch.tensor, as_tensor, from_typed_array.
 import { arrayFor, dtypeCode, dtypeName, dtypeOfArray, type DType, type TypedArray } from './dtype';
 import { unknownKey } from './dispatch';
-import { rethrow } from './errors';
+import { guard, rethrow } from './errors';
 import { native } from './native';
 import { Tensor } from './tensor';
 import type { DeviceLike, TensorData } from './types';
@@ -151,7 +151,7 @@ export function tensor(
     if (options.requires_grad) {
       if (!t.is_floating_point())
         throw new Error('Only Tensors of floating point and complex dtype can require gradients');
-      t.requires_grad_();
+      guard(() => native.set_requires_grad(t._h, true));
     }
     return t;
   } catch (e) {

@@ -2,7 +2,7 @@
 //
 // The generated functions (lib/generated) take the short way for plain tensor arguments and come here for the rest.
 import { dtypeCode, isDType } from './dtype';
-import { rethrow } from './errors';
+import { guard, rethrow } from './errors';
 import { interception } from './interception';
 import { native, type GeneratorHandle, type Handle, type NativeFunction } from './native';
 import { parseSignature, type Param, type Signature } from './signature';
@@ -272,7 +272,8 @@ function requireGrad(t: Tensor): Tensor {
   if (!t.is_floating_point()) {
     throw new Error('Only Tensors of floating point and complex dtype can require gradients');
   }
-  return t.requires_grad_();
+  guard(() => native.set_requires_grad(t._h, true));
+  return t;
 }
 
 function combined(op: Op, args: unknown[], kwargs: Record<string, unknown> | null, why: string): string {

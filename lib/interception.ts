@@ -1,7 +1,9 @@
 // What lib/func puts between the operators and the native layer while a function transform runs.
 //
 // A module of its own, below everything else, so that the paths of every operator can look at one flag without knowing of transforms.
+import type { PassOptions } from './autograd/gradient';
 import type { Op, Overload } from './dispatch';
+import type { Tensor } from './tensor';
 
 /** How `vmap` takes part in calls; set once, by lib/func. */
 export interface VmapHooks {
@@ -9,6 +11,13 @@ export interface VmapHooks {
   call(op: Op, overload: Overload, args: unknown[]): unknown;
   /** The same for what lib/ calls by registry key. */
   call_key(key: string, in_place: boolean, args: unknown[]): unknown;
+  /** A backward pass, some of whose tensors may be batched. */
+  gradients(
+    outputs: readonly Tensor[],
+    inputs: readonly Tensor[],
+    weights: readonly (Tensor | null)[],
+    options: PassOptions,
+  ): (Tensor | null)[];
 }
 
 export const interception = {
@@ -16,5 +25,5 @@ export const interception = {
   vmaps: 0,
   /** How many transforms of any kind run right now. */
   transforms: 0,
-  hooks: null as unknown as VmapHooks,
+  hooks: {} as VmapHooks,
 };

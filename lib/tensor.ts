@@ -5,6 +5,7 @@ import { arrayFor, dtypeName, dtypeOfType, TENSOR_TYPES, type DType, type TypedA
 import { guard, rethrow } from './errors';
 import type { TensorMethods } from './generated/methods';
 import { index, index_put, index_put_, type Index } from './indexing';
+import { interception } from './interception';
 import { native, type Handle } from './native';
 import { wrapNode, type GradFn } from './autograd/node';
 import { format_tensor } from './printing';
@@ -123,6 +124,13 @@ export class Tensor {
     guard(() => native.set_requires_grad(this._h, Boolean(v)));
   }
   requires_grad_(v = true): this {
+    if (interception.transforms > 0) {
+      throw new Error(
+        'You are attempting to call Tensor.requires_grad_() (or perhaps using torch.autograd.functional.* APIs) inside of a function being ' +
+          'transformed by a functorch transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, vjp, ' +
+          'jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed instead.',
+      );
+    }
     guard(() => native.set_requires_grad(this._h, v));
     return this;
   }
@@ -210,6 +218,12 @@ export class Tensor {
     create_graph = false,
     inputs?: Tensor | Tensor[] | null,
   ): void {
+    if (interception.transforms > 0) {
+      throw new Error(
+        'backward() called inside a functorch transform. This is not supported, please use functorch.grad or functorch.vjp instead or ' +
+          'call backward() outside of functorch transforms.',
+      );
+    }
     let g = gradient;
     let retain = retain_graph;
     let create = create_graph;

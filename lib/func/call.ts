@@ -160,7 +160,7 @@ export function rule(names: readonly string[], fn: Rule): void {
 }
 
 /** The innermost level that any of these is batched at. */
-function level_of(args: readonly unknown[]): VmapLevel | null {
+export function level_of(args: readonly unknown[]): VmapLevel | null {
   let level: VmapLevel | null = null;
   const visit = (a: unknown): void => {
     if (a instanceof BatchedTensor) {
@@ -226,10 +226,10 @@ export function loop(c: Call): unknown {
   throw new Error(`Batching rule not implemented for aten::${c.name}. We could not generate a fallback.`);
 }
 
-interception.hooks = {
+Object.assign(interception.hooks, {
   call: dispatch,
-  call_key(key, in_place, args) {
+  call_key(key: string, in_place: boolean, args: unknown[]) {
     const op = op_of(key, in_place);
     return dispatch(op, op.overloads[0], args);
   },
-};
+});

@@ -1,3 +1,4 @@
+import { guard } from '../errors';
 import { native } from '../native';
 import { Tensor } from '../tensor';
 
@@ -14,7 +15,7 @@ export class Parameter extends Tensor {
   constructor(data: Tensor, requires_grad: boolean | { requires_grad?: boolean } = true) {
     super(native.detach(checked(data, 'Parameter')._h));
     const wanted = typeof requires_grad === 'boolean' ? requires_grad : (requires_grad.requires_grad ?? true);
-    if (wanted) this.requires_grad_(true);
+    if (wanted) guard(() => native.set_requires_grad(this._h, true));
   }
 
   /** @internal */

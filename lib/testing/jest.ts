@@ -7,9 +7,6 @@ declare global {
     // The same type parameters as in @types/jest, or TypeScript takes it for another interface.
     // eslint-disable-next-line @typescript-eslint/no-empty-object-type, @typescript-eslint/no-unused-vars -- see above
     interface Matchers<R, T = {}> extends TensorMatchers<R> {}
-    // Inside of other expected values: `toEqual({ loss: expect.toBeCloseToTensor([1]) })`.
-    // eslint-disable-next-line @typescript-eslint/no-empty-object-type, @typescript-eslint/no-explicit-any -- as jest declares them
-    interface Expect extends TensorMatchers<any> {}
   }
 }
 

@@ -3,10 +3,8 @@ import { expect } from 'vitest';
 import { extend_expect, type TensorMatchers } from './index.js';
 
 declare module 'vitest' {
-  // `Matchers` since vitest 3.2; `Assertion` before, and `AsymmetricMatchersContaining` inside of other expected values.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-empty-object-type -- as vitest declares it
   interface Matchers<T = any> extends TensorMatchers<void> {}
-  interface Assertion<T = any> extends TensorMatchers<void> {}
-  interface AsymmetricMatchersContaining extends TensorMatchers<any> {}
 }
 
 extend_expect(expect);

@@ -33,7 +33,7 @@ type BatchNormArgs = Args<
   BatchNormOptions
 >;
 
-class BatchNorm extends Module {
+export class BatchNorm extends Module {
   /** At version 2 `num_batches_tracked` was added. */
   static override readonly _version: number = 2;
 
