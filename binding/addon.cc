@@ -17,6 +17,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
     init_function(e, exports);
     init_random(e, exports);
     init_system(e, exports);
+    init_async(e, exports);
     return nullptr;
   });
   return exports;

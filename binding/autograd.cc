@@ -1,6 +1,7 @@
 // Backward passes, grad modes, hooks, nodes and custom functions.
 #include "../csrc/autograd/differentiable.h"
 #include "../csrc/ops/ops.h"
+#include "async.h"
 #include "env.h"
 
 namespace sconce::binding {
@@ -13,8 +14,9 @@ napi_value backward(napi_env env, napi_callback_info info) {
     BackwardOptions o;
     o.retain_graph = get_bool(env, a.v[3]);
     o.create_graph = get_bool(env, a.v[4]);
-    run_backward(unwrap_list(env, a.v[0]), unwrap_list(env, a.v[1]), unwrap_list(env, a.v[2]), o);
-    return undefined(env);
+    return perform(env, -1,
+                   [o, roots = unwrap_list(env, a.v[0]), grads = unwrap_list(env, a.v[1]),
+                    inputs = unwrap_list(env, a.v[2])] { return run_backward(roots, grads, inputs, o); });
   });
 }
 
@@ -28,14 +30,17 @@ napi_value grad_of(napi_env env, napi_callback_info info) {
     o.retain_graph = get_bool(env, a.v[3]);
     o.create_graph = get_bool(env, a.v[4]);
     o.allow_unused = get_bool(env, a.v[5]);
-    return wrap_list(
-        env, run_backward(unwrap_list(env, a.v[0]), unwrap_list(env, a.v[1]), unwrap_list(env, a.v[2]), o));
+    const TensorList inputs = unwrap_list(env, a.v[2]);
+    return perform(env, static_cast<int64_t>(inputs.size()),
+                   [o, inputs, roots = unwrap_list(env, a.v[0]), grads = unwrap_list(env, a.v[1])] {
+                     return run_backward(roots, grads, inputs, o);
+                   });
   });
 }
 
-// Modes: each setter returns the value before.
+// Modes: each setter returns the value before. They are the thread's own, so they need no turn.
 napi_value set_grad_enabled(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
+  return guarded_aside(env, [&] {
     Args a(env, info);
     const bool before = thread_state().grad_enabled;
     thread_state().grad_enabled = get_bool(env, a.v[0]);
@@ -43,10 +48,10 @@ napi_value set_grad_enabled(napi_env env, napi_callback_info info) {
   });
 }
 napi_value is_grad_enabled(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return from_bool(env, thread_state().grad_enabled); });
+  return guarded_aside(env, [&] { return from_bool(env, thread_state().grad_enabled); });
 }
 napi_value set_inference_mode(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
+  return guarded_aside(env, [&] {
     Args a(env, info);
     const bool before = thread_state().inference_mode;
     thread_state().inference_mode = get_bool(env, a.v[0]);
@@ -54,11 +59,11 @@ napi_value set_inference_mode(napi_env env, napi_callback_info info) {
   });
 }
 napi_value is_inference_mode_enabled(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return from_bool(env, thread_state().inference_mode); });
+  return guarded_aside(env, [&] { return from_bool(env, thread_state().inference_mode); });
 }
 
 napi_value set_anomaly_mode(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
+  return guarded_aside(env, [&] {
     Args a(env, info);
     thread_state().anomaly_mode = get_bool(env, a.v[0]);
     thread_state().anomaly_check_nan = get_bool(env, a.v[1]);
@@ -72,13 +77,13 @@ class JsPackHook final : public PackHook {
   JsPackHook(napi_env env, napi_value fn) : fn_(std::make_shared<JsRef>(env, fn)) {}
   Unpack operator()(const Tensor& t) const override {
     const auto fn = fn_;  // the hook may put another in its place
-    napi_env env = fn->env();
-    Scope scope(env);
-    auto unpack = std::make_shared<JsRef>(env, call_js(*fn, {wrap(env, t)}));
-    return [unpack] {
-      Scope inner(unpack->env());
-      return unwrap(unpack->env(), call_js(*unpack, {}));
-    };
+    return in_js(fn->env(), [&]() -> Unpack {
+      napi_env env = fn->env();
+      auto unpack = std::make_shared<JsRef>(env, call_js(*fn, {wrap(env, t)}));
+      return [unpack] {
+        return in_js(unpack->env(), [&] { return unwrap(unpack->env(), call_js(*unpack, {})); });
+      };
+    });
   }
 
  private:
@@ -89,9 +94,9 @@ class JsPackHook final : public PackHook {
 napi_value set_pack_hook(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
-    static thread_local std::unique_ptr<JsPackHook> current;
     thread_state().pack_hook = nullptr;
-    current = is_nullish(env, a.v[0]) ? nullptr : std::make_unique<JsPackHook>(env, a.v[0]);
+    auto& current = env_data().pack_hook;
+    current = is_nullish(env, a.v[0]) ? nullptr : std::make_shared<JsPackHook>(env, a.v[0]);
     thread_state().pack_hook = current.get();
     return undefined(env);
   });
@@ -104,8 +109,7 @@ napi_value register_hook(napi_env env, napi_callback_info info) {
     const Tensor t = unwrap(env, a.v[0]);
     auto fn = std::make_shared<JsRef>(env, a.v[1]);
     const uint64_t id = sconce::register_hook(t, [fn](const Tensor& g) -> Tensor {
-      Scope scope(fn->env());
-      return unwrap_optional(fn->env(), call_js(*fn, {wrap(fn->env(), g)}));
+      return in_js(fn->env(), [&] { return unwrap_optional(fn->env(), call_js(*fn, {wrap(fn->env(), g)})); });
     });
     return from_int(env, static_cast<int64_t>(id));
   });
@@ -124,10 +128,8 @@ napi_value register_post_accumulate_grad_hook(napi_env env, napi_callback_info i
     SC_CHECK(t.requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
     SC_CHECK(t.is_leaf(), "post accumulate grad hooks cannot be registered on non-leaf tensors");
     auto fn = std::make_shared<JsRef>(env, a.v[1]);
-    const uint64_t id = t.autograd_meta().post_accumulate_hooks.add([fn](const Tensor& v) {
-      Scope scope(fn->env());
-      call_js(*fn, {wrap(fn->env(), v)});
-    });
+    const uint64_t id = t.autograd_meta().post_accumulate_hooks.add(
+        [fn](const Tensor& v) { in_js(fn->env(), [&] { call_js(*fn, {wrap(fn->env(), v)}); }); });
     return from_int(env, static_cast<int64_t>(id));
   });
 }
@@ -176,12 +178,13 @@ napi_value node_register_hook(napi_env env, napi_callback_info info) {
     auto fn = std::make_shared<JsRef>(env, a.v[1]);
     return from_int(
         env, static_cast<int64_t>(n->hooks().post.add([fn](TensorList& in, const TensorList& out) {
-          Scope scope(fn->env());
-          napi_value r =
-              call_js(*fn, {wrap_list(fn->env(), TensorList(in)), wrap_list(fn->env(), TensorList(out))});
-          if (is_nullish(fn->env(), r)) return false;
-          in = unwrap_list(fn->env(), r);
-          return true;
+          return in_js(fn->env(), [&] {
+            napi_value r =
+                call_js(*fn, {wrap_list(fn->env(), TensorList(in)), wrap_list(fn->env(), TensorList(out))});
+            if (is_nullish(fn->env(), r)) return false;
+            in = unwrap_list(fn->env(), r);
+            return true;
+          });
         })));
   });
 }
@@ -191,11 +194,12 @@ napi_value node_register_prehook(napi_env env, napi_callback_info info) {
     const Ref<Node> n = unwrap_node(env, a.v[0]);
     auto fn = std::make_shared<JsRef>(env, a.v[1]);
     return from_int(env, static_cast<int64_t>(n->hooks().pre.add([fn](TensorList& out) {
-                      Scope scope(fn->env());
-                      napi_value r = call_js(*fn, {wrap_list(fn->env(), TensorList(out))});
-                      if (is_nullish(fn->env(), r)) return false;
-                      out = unwrap_list(fn->env(), r);
-                      return true;
+                      return in_js(fn->env(), [&] {
+                        napi_value r = call_js(*fn, {wrap_list(fn->env(), TensorList(out))});
+                        if (is_nullish(fn->env(), r)) return false;
+                        out = unwrap_list(fn->env(), r);
+                        return true;
+                      });
                     })));
   });
 }

@@ -4,14 +4,15 @@
 
 namespace sconce::binding {
 
+static __thread EnvData* t_data = nullptr;
 EnvData& env_data() {
-  static thread_local EnvData* data = [] {
-    auto* d = new EnvData;  // lives as long as finalizers may run, which is past the thread's own destructors
-    current_account() = d->account;
-    return d;
-  }();
-  return *data;
+  if (__builtin_expect(t_data == nullptr, 0)) {
+    t_data = new EnvData;  // lives as long as finalizers may run, which is past the thread's own destructors
+    current_account() = t_data->account;
+  }
+  return *t_data;
 }
+void use_env_data(EnvData& owner) { t_data = &owner; }
 
 void drop_dead_refs(napi_env env) {
   auto& dead = env_data().dead_refs;
@@ -24,9 +25,11 @@ void drop_dead_refs(napi_env env) {
 
 static void finalize_tensor(napi_env, void* data, void*) {
   env_data().collector.finalized();
-  Ref<TensorImpl>::adopt(static_cast<TensorImpl*>(data));
+  drop_in_turn([](void* p) { Ref<TensorImpl>::adopt(static_cast<TensorImpl*>(p)); }, data);
 }
-static void finalize_node(napi_env, void* data, void*) { Ref<Node>::adopt(static_cast<Node*>(data)); }
+static void finalize_node(napi_env, void* data, void*) {
+  drop_in_turn([](void* p) { Ref<Node>::adopt(static_cast<Node*>(p)); }, data);
+}
 
 napi_value wrap(napi_env env, Tensor t) {
   napi_value v;
@@ -202,7 +205,12 @@ napi_value undefined(napi_env env) {
 napi_value call_js(const JsRef& fn, const std::vector<napi_value>& args) {
   napi_env env = fn.env();
   napi_value result;
-  check(env, napi_call_function(env, undefined(env), fn.value(), args.size(), args.data(), &result));
+  int& calls = env_data().calls_into_js;
+  ++calls;
+  const napi_status status =
+      napi_call_function(env, undefined(env), fn.value(), args.size(), args.data(), &result);
+  --calls;
+  check(env, status);
   return result;
 }
 

@@ -10,23 +10,53 @@
 #pragma once
 #include <node_api.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
-#include "../csrc/autograd/graph.h"
+#include "../csrc/autograd/saved_tensor.h"
+#include "../csrc/core/background.h"
 #include "../csrc/core/tensor.h"
 #include "../csrc/ops/registry.h"
 #include "collector.h"
 
 namespace sconce::binding {
 
+class Async;
+
 struct EnvData {
   std::shared_ptr<MemoryAccount> account = std::make_shared<MemoryAccount>();
   Collector collector;
   std::vector<napi_ref> dead_refs;
+  std::shared_ptr<PackHook> pack_hook;  // what thread_state() points to
+  Async* async = nullptr;               // made when first used: binding/async.h
+  int calls_into_js = 0;                // that native calls are making
 };
-EnvData& env_data();  // of this thread; an environment never changes its thread
+EnvData& env_data();                // of this thread; an environment never changes its thread
+void use_env_data(EnvData& owner);  // for a thread that works in the owner's stead
+
+// Not null while a job of this thread is in flight, or a call is captured: binding/async.h.
+extern __thread Async* t_async __attribute__((tls_model("initial-exec")));
+
+// A native call's turn, where there are turns: Note [The turn] in csrc/core/background.h.
+class OwnerTurn {
+ public:
+  OwnerTurn() {
+    if (__builtin_expect(t_async != nullptr, 0)) take();
+  }
+  ~OwnerTurn() {
+    if (__builtin_expect(taken_ != nullptr, 0)) taken_->give();
+  }
+  OwnerTurn(const OwnerTurn&) = delete;
+
+ private:
+  void take();
+  Background* taken_ = nullptr;
+};
+// Drops what a finalizer was given: drop(p), now or when this thread next has the turn.
+void drop_in_turn(void (*drop)(void*), void* p);
 
 // Thrown when a JavaScript exception is pending already.
 struct PendingException {};
@@ -41,9 +71,9 @@ inline void check(napi_env env, napi_status s) {
   }
 }
 
-// Runs `body` and turns C++ exceptions into JavaScript ones.
+// Runs `body`, which touches no tensor, and turns C++ exceptions into JavaScript ones.
 template <class F>
-napi_value guarded(napi_env env, const F& body) {
+napi_value guarded_aside(napi_env env, const F& body) {
   try {
     return body();
   } catch (const PendingException&) {
@@ -60,6 +90,15 @@ napi_value guarded(napi_env env, const F& body) {
     napi_throw_error(env, nullptr, e.what());
   }
   return nullptr;
+}
+
+// The same for all other native calls.
+template <class F>
+napi_value guarded(napi_env env, const F& body) {
+  return guarded_aside(env, [&] {
+    const OwnerTurn turn;
+    return body();
+  });
 }
 
 struct Args {
@@ -118,6 +157,24 @@ struct Scope {
   ~Scope() { napi_close_handle_scope(env, scope); }
   Scope(const Scope&) = delete;
 };
+// Runs `body`, which uses Node-API, in a scope of its own on the environment's thread: the way for hooks and
+// other callbacks of the graph, which may be called inside a job.
+void run_on_owner(napi_env env, const std::function<void()>& body);
+template <class F>
+auto in_js(napi_env env, const F& body) -> decltype(body()) {
+  if (__builtin_expect(Background::of_job() == nullptr, 1)) {
+    const Scope scope(env);
+    return body();
+  }
+  if constexpr (std::is_void_v<decltype(body())>) {
+    run_on_owner(env, [&] { body(); });
+  } else {
+    decltype(body()) result{};
+    run_on_owner(env, [&] { result = body(); });
+    return result;
+  }
+}
+
 // Calls back into JavaScript; a thrown exception stays pending and unwinds as PendingException.
 napi_value call_js(const JsRef& fn, const std::vector<napi_value>& args);
 void drop_dead_refs(napi_env env);
@@ -133,5 +190,6 @@ void init_function(napi_env env, napi_value exports);
 void init_forward(napi_env env, napi_value exports);
 void init_random(napi_env env, napi_value exports);
 void init_system(napi_env env, napi_value exports);
+void init_async(napi_env env, napi_value exports);
 
 }  // namespace sconce::binding

@@ -35,9 +35,8 @@ class JsNode final : public Node {
   const std::shared_ptr<SavedList>& saved() const { return saved_; }
   TensorList apply(TensorList&& grads, const std::vector<bool>&) override {
     napi_env env = fn_.env();
-    Scope scope(env);
     const Running running(this);
-    return unwrap_list(env, call_js(fn_, {wrap_list(env, std::move(grads))}));
+    return in_js(env, [&] { return unwrap_list(env, call_js(fn_, {wrap_list(env, std::move(grads))})); });
   }
   bool runs_without_grads() const override { return true; }
   void release_saved() override {
@@ -113,7 +112,9 @@ napi_value save_tensors(napi_env env, napi_callback_info info) {
     napi_value v;
     check(env, napi_create_external(
                    env, saved.get(),
-                   [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<SavedList>*>(data); },
+                   [](napi_env, void* data, void*) {
+                     drop_in_turn([](void* s) { delete static_cast<std::shared_ptr<SavedList>*>(s); }, data);
+                   },
                    nullptr, &v));
     saved.release();  // NOLINT: the finalizer's now
     return v;

@@ -3,6 +3,7 @@
 // defaults.
 #include <map>
 
+#include "async.h"
 #include "env.h"
 
 namespace sconce::binding {
@@ -125,6 +126,17 @@ napi_value give(napi_env env, Result& r) {
   }
 }
 
+// Leaves the call in a job instead: Note [Captured calls].
+napi_value capture_op(napi_env, const Bound* bound, Value* values, size_t n) {
+  auto kept = std::make_shared<std::vector<Value>>(std::make_move_iterator(values),
+                                                   std::make_move_iterator(values + n));
+  auto result = std::make_shared<Result>();
+  const auto work = [bound, kept, result] { invoke(*bound->op, kept->data(), *result, bound->in_place); };
+  const bool writes = bound->in_place || (bound->op->flags & kWritesSelf) != 0;
+  return t_async->capture(
+      work, [result](napi_env e) { return give(e, *result); }, writes ? "" : bound->op->returns);
+}
+
 napi_value call_op(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
@@ -154,6 +166,8 @@ napi_value call_op(napi_env env, napi_callback_info info) {
         values[i] = op.params[i].default_value;
       }
     }
+    if (__builtin_expect(t_async != nullptr, 0) && t_async->captures(op.returns))
+      return capture_op(env, bound, values, made.n);
     Result r;
     invoke(op, values, r, bound->in_place);
     return give(env, r);

@@ -6,10 +6,10 @@ namespace sconce::binding {
 namespace {
 
 napi_value get_num_threads(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return from_int(env, num_threads()); });
+  return guarded_aside(env, [&] { return from_int(env, num_threads()); });
 }
 napi_value set_num_threads(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
+  return guarded_aside(env, [&] {
     Args a(env, info);
     const int64_t n = get_int(env, a.v[0]);
     SC_CHECK(n > 0 && n < 4096, "set_num_threads expects a positive integer");
@@ -18,10 +18,10 @@ napi_value set_num_threads(napi_env env, napi_callback_info info) {
   });
 }
 napi_value get_default_dtype(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return from_int(env, static_cast<int64_t>(default_dtype())); });
+  return guarded_aside(env, [&] { return from_int(env, static_cast<int64_t>(default_dtype())); });
 }
 napi_value set_default_dtype(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] {
+  return guarded_aside(env, [&] {
     Args a(env, info);
     sconce::set_default_dtype(static_cast<DType>(get_int(env, a.v[0])));
     return undefined(env);

@@ -19,6 +19,7 @@ export {
   ShortTensor,
   Tensor,
 } from './legacy';
+export { run_async, type AsyncOptions } from './async';
 export * from './random';
 export * from './system';
 export { device, Device } from './device';

@@ -233,7 +233,7 @@ export function run(o: Overload, args: unknown[]): unknown {
 }
 
 /** A native result as the caller sees it: handles become tensors, named tuples carry their names. */
-function lift(r: unknown, returns: string, names: string[] | null): unknown {
+export function lift(r: unknown, returns: string, names: string[] | null): unknown {
   // (nonzero declares a tensor, and gives an array of them with as_tuple.)
   if (returns === 'Tensor' && !Array.isArray(r)) return new Tensor(r as Handle);
   if (Array.isArray(r) && (returns[0] === '(' || returns.startsWith('Tensor'))) {

@@ -10,6 +10,8 @@ export type Handle = { readonly __tensor: unique symbol };
 export type NodeHandle = { readonly __node: unique symbol };
 /** An opaque reference to what a custom function saved. */
 export type SavedHandle = { readonly __saved: unique symbol };
+/** An opaque reference to native calls that wait to run off the JavaScript thread. */
+export type JobHandle = { readonly __job: unique symbol };
 /** An opaque reference to a random generator. */
 export type GeneratorHandle = { readonly __generator: unique symbol };
 
@@ -129,6 +131,17 @@ export interface Native {
   seed(g?: GeneratorHandle | null): bigint;
   get_rng_state(g?: GeneratorHandle | null): Handle;
   set_rng_state(state: Handle, g?: GeneratorHandle | null): void;
+
+  capture_begin(placeholder: Handle, many: boolean, keep: unknown): void;
+  capture_end(): JobHandle | null;
+  job_returns(job: JobHandle): string;
+  job_start(
+    job: JobHandle,
+    enter: (answer: () => void) => void,
+    settle: (status: number, value: unknown) => void,
+  ): void;
+  job_cancel(job: JobHandle): void;
+  readonly not_one: string;
 
   get_num_threads(): number;
   set_num_threads(n: number): void;

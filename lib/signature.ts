@@ -18,6 +18,13 @@ export interface Signature {
   factory: boolean; // makes a new tensor: takes `requires_grad` too, as in PyTorch
 }
 
+/** The names in `(Tensor values, Tensor indices)`; null for what is no named tuple. */
+export function returnNames(returns: string): string[] | null {
+  const tuple = /^\((.*)\)$/.exec(returns);
+  const names = tuple ? tuple[1].split(/,\s*/).map((r) => r.split(' ')[1]) : null;
+  return names && names.every(Boolean) ? names : null;
+}
+
 const VARIADIC = new Set(['block_diag', 'broadcast_tensors', 'cartesian_prod', 'meshgrid']);
 
 export function parseSignature(text: string): Signature {
@@ -44,8 +51,6 @@ export function parseSignature(text: string): Signature {
       listSize: size ? Number(size[1]) : 0,
     });
   }
-  const tuple = /^\((.*)\)$/.exec(returns);
-  const names = tuple ? tuple[1].split(/,\s*/).map((r) => r.split(' ')[1]) : null;
   const name = dot < 0 ? key : key.slice(0, dot);
   return {
     key,
@@ -53,7 +58,7 @@ export function parseSignature(text: string): Signature {
     overload: dot < 0 ? '' : key.slice(dot + 1),
     params,
     returns,
-    returnNames: names && names.every(Boolean) ? names : null,
+    returnNames: returnNames(returns),
     variadic: VARIADIC.has(name) && params[0]?.type === 'Tensor[]',
     factory: ['dtype', 'device'].every((n) => params.some((q) => q.name === n && q.keywordOnly)),
   };

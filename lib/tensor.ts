@@ -2,6 +2,7 @@
 // lib/generated/ops.ts; what needs JavaScript's own kinds of values is written out here.
 import { inspect } from 'node:util';
 import { arrayFor, dtypeName, dtypeOfType, TENSOR_TYPES, type DType, type TypedArray } from './dtype';
+import { one_in_turn, type AsyncOptions } from './async';
 import { guard, rethrow } from './errors';
 import type { TensorMethods } from './generated/methods';
 import { index, index_put, index_put_, type Index } from './indexing';
@@ -253,6 +254,32 @@ export class Tensor {
     } catch (e) {
       rethrow(e);
     }
+  }
+  /**
+   * {@link backward} off the event loop: timers, sockets and promises go on meanwhile, hooks and custom functions run on the event
+   * loop as ever. Takes the same arguments, and `signal` among the keywords: an aborted pass stops at the next node and rejects
+   * with `signal.reason`. Gradients that were complete by then stay in their leaves' `.grad`, and what the graph had freed is gone.
+   *
+   * Work off the event loop runs in the order in which it was asked for; see `torch.run_async`.
+   *
+   * @example
+   * ```ts
+   * const w = torch.ones(3, { requires_grad: true });
+   * await w.mul(2).sum().backward_async();
+   * w.grad // tensor([2., 2., 2.])
+   * ```
+   */
+  backward_async(gradient?: Tensor | null | (BackwardOptions & AsyncOptions)): Promise<void>;
+  backward_async(gradient: Tensor | null | undefined, options: BackwardOptions & AsyncOptions): Promise<void>;
+  backward_async(
+    gradient?: Tensor | null,
+    retain_graph?: boolean | null,
+    create_graph?: boolean,
+    inputs?: Tensor | Tensor[] | null,
+    options?: AsyncOptions,
+  ): Promise<void>;
+  backward_async(...args: unknown[]): Promise<void> {
+    return one_in_turn(this.backward.bind(this), args);
   }
   /** Calls `hook(grad)` whenever a gradient of this tensor is computed; what it returns, if anything, replaces the gradient. */
   register_hook(hook: (grad: Tensor) => Tensor | null | undefined | void): RemovableHandle {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "../core/background.h"
 #include "../ops/ops.h"
 #include "accumulate.h"
 #include "graph.h"
@@ -287,6 +288,7 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
 
   std::vector<bool> wanted;
   while (!ready.empty()) {
+    between_nodes();
     std::pop_heap(ready.begin(), ready.end(), later);
     const auto index = static_cast<size_t>(ready.back());
     ready.pop_back();

@@ -70,6 +70,9 @@ static const LoadedBackend& cuda() {
 const char* cuda_unavailable_reason() { return cuda().backend ? nullptr : cuda().reason.c_str(); }
 int cuda_device_count() { return cuda().device_count; }
 
+static thread_local uint64_t t_used = 0;
+uint64_t used_devices() { return t_used; }
+
 const ScBackend& open_backend(Device d) {
   if (d.is_cpu()) return *g_cpu_backend;
   const ScBackend* backend;
@@ -87,10 +90,18 @@ const ScBackend& open_backend(Device d) {
   // Kernels run on the thread's current device, and whoever asks for a backend is about to call one.
   static thread_local Device current = {DeviceType::kCPU, -1};
   if (current != d) {
+    if (d.type == DeviceType::kCUDA) t_used |= uint64_t{1} << d.index;
     SC_CHECK(backend->memory.set_device(d.index) == SC_OK, device_name(d), ": ", backend->last_error());
     current = d;
   }
   return *backend;
+}
+
+void synchronize_devices(uint64_t devices) {
+  for (uint64_t left = devices; left != 0; left &= left - 1) {
+    const Device d = {DeviceType::kCUDA, static_cast<int8_t>(__builtin_ctzll(left))};
+    check_kernel(backend_of(d).memory.synchronize(d.index), d, "synchronize");
+  }
 }
 
 void check_kernel(int32_t status, Device d, const char* op) {

@@ -30,6 +30,9 @@ inline const ScBackend& backend_of(Device d) { return d.is_cpu() ? *g_cpu_backen
 // Null when usable; otherwise the sentence that says why a CUDA device cannot be used.
 const char* cuda_unavailable_reason();
 int cuda_device_count();
+// The CUDA devices that this thread has used, a bit each; and waits for all that was begun on some.
+uint64_t used_devices();
+void synchronize_devices(uint64_t devices);
 // Turns a kernel's status into an exception that names the operator.
 void check_kernel(int32_t status, Device d, const char* op);
 // Runs a kernel that a backend may lack.

@@ -72,6 +72,10 @@ void set_num_threads(int n) {
   omp_set_num_threads(n);
 }
 
+void adopt_num_threads() {
+  if (omp_get_max_threads() != num_threads()) omp_set_num_threads(num_threads());
+}
+
 #ifdef __SANITIZE_THREAD__
 // ThreadSanitizer cannot see how libgomp's threads wait for each other; these it understands.
 static bool in_parallel(bool enter = false) {

@@ -6,6 +6,8 @@ namespace sconce {
 
 int num_threads();
 void set_num_threads(int n);
+// To OpenMP the setting is one of each thread: has the calling one, when it is new, use what was set.
+void adopt_num_threads();
 // Threads this process may really use: the affinity mask and the cgroup's CPU quota, whichever is less.
 int available_cpus();
 

@@ -15,6 +15,8 @@ void* pool_allocate(size_t bytes) {
   return p;
 }
 void pool_free(void* p, size_t) { free(p); }
+PoolLists* pool_lists() { return nullptr; }
+void use_pool_lists(PoolLists*) {}
 #else
 namespace {
 constexpr size_t kUnit = 64;
@@ -34,14 +36,29 @@ Orphans& orphans() {
   static auto* o = new Orphans;
   return *o;
 }
+}  // namespace
 
-struct Lists {
+struct PoolLists {
   Block* free[kClasses] = {};
-  ~Lists();
+  ~PoolLists();
 };
-__thread Lists* t_lists __attribute__((tls_model("initial-exec")));
 
-Lists::~Lists() {
+namespace {
+__thread PoolLists* t_lists __attribute__((tls_model("initial-exec")));
+
+PoolLists& lists() {
+  if (__builtin_expect(!t_lists, 0)) {
+    static thread_local PoolLists own;
+    t_lists = &own;
+  }
+  return *t_lists;
+}
+}  // namespace
+
+PoolLists* pool_lists() { return &lists(); }
+void use_pool_lists(PoolLists* other) { t_lists = other; }
+
+PoolLists::~PoolLists() {
   Orphans& o = orphans();
   std::lock_guard<std::mutex> lock(o.mutex);
   for (size_t c = 0; c < kClasses; ++c) {
@@ -54,14 +71,7 @@ Lists::~Lists() {
   t_lists = nullptr;
 }
 
-Lists& lists() {
-  if (__builtin_expect(!t_lists, 0)) {
-    static thread_local Lists own;
-    t_lists = &own;
-  }
-  return *t_lists;
-}
-
+namespace {
 __attribute__((noinline)) Block* refill(size_t c) {
   {
     Orphans& o = orphans();
@@ -92,7 +102,7 @@ void* pool_allocate(size_t bytes) {
     if (!p) throw std::bad_alloc();
     return p;
   }
-  Lists& l = lists();
+  PoolLists& l = lists();
   Block* b = l.free[c];
   if (__builtin_expect(!b, 0)) b = refill(c);
   l.free[c] = b->next;
@@ -105,7 +115,7 @@ void pool_free(void* p, size_t bytes) {
     free(p);
     return;
   }
-  Lists& l = lists();
+  PoolLists& l = lists();
   auto* b = static_cast<Block*>(p);
   b->next = l.free[c];
   l.free[c] = b;

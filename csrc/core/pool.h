@@ -14,6 +14,12 @@ constexpr size_t kPoolLimit = 1024;  // larger requests go to the system
 void* pool_allocate(size_t bytes);  // 64-byte aligned
 void pool_free(void* p, size_t bytes);
 
+// A thread that works in another's stead uses that one's lists (Note [The turn] in background.h): what either
+// frees, the other takes again. Null gives it lists of its own.
+struct PoolLists;
+PoolLists* pool_lists();
+void use_pool_lists(PoolLists* lists);
+
 // Gives a class its objects from the pool.
 #define SC_POOLED                                                            \
   static void* operator new(size_t n) { return ::sconce::pool_allocate(n); } \

@@ -1,7 +1,8 @@
 // Intrusive reference counting.
 //
 // Note [Threads and reference counts]
-// A tensor, and the graph behind it, belongs to one JavaScript thread: nothing hands tensors to another one.
+// A tensor, and the graph behind it, belongs to one JavaScript thread: nothing hands tensors to another one,
+// but for that thread's own background thread, with which it takes turns (Note [The turn] in background.h).
 // Counts are therefore plain integers. Kernels run on many threads but see only raw pointers. What threads do
 // share (the caching allocator, the thread pool, CUDA) is locked by itself.
 #pragma once

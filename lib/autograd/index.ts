@@ -1,5 +1,6 @@
 // torch.autograd.
 export { backward, grad, type BackwardAllOptions, type GradOptions } from './gradient';
+export { backward_async, grad_async } from './async';
 export { Function, FunctionCtx, once_differentiable } from './function';
 export {
   gradcheck,

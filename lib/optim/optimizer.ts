@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 
 import { is_plain_object } from '../args';
+import { in_turn, without_signal, type AsyncOptions } from '../async';
 import { enable_grad, no_grad } from '../autograd';
 import { native } from '../native';
 import { HookList, type RemovableHandle } from '../nn/hooks';
@@ -30,6 +31,7 @@ export interface OptimizerStateDict {
 }
 
 export type Closure = () => Tensor | number;
+type AsyncClosure = () => Tensor | number | Promise<Tensor | number>;
 
 /**
  * Base class of all optimizers. A subclass defines `step_group`, which updates one group's parameters by one native call,
@@ -117,9 +119,51 @@ export abstract class Optimizer {
   step(): null;
   step<T extends Tensor | number>(closure: () => T): T;
   step(closure: Closure | null = null): Tensor | number | null {
+    this.#begin_step();
+    const loss = closure === null ? null : enable_grad(closure);
+    this.#update();
+    this.#end_step();
+    return loss;
+  }
+
+  /**
+   * {@link step} off the event loop, when all work that was asked for before, such as `backward_async`, has ended. The closure may
+   * be async. An aborted `signal` keeps the step from beginning; once begun, it is completed. Step hooks run on the event loop, and
+   * so does what a first step makes: the state of each parameter.
+   *
+   * @example
+   * ```ts
+   * const w = torch.ones(2, { requires_grad: true });
+   * const optimizer = new torch.optim.SGD([w], { lr: 0.5 });
+   * await w.sum().backward_async();
+   * await optimizer.step_async();
+   * w.tolist() // [0.5, 0.5]
+   * ```
+   */
+  step_async(options?: AsyncOptions): Promise<null>;
+  step_async<T extends Tensor | number>(closure: () => T | Promise<T>, options?: AsyncOptions): Promise<T>;
+  async step_async(...given: unknown[]): Promise<Tensor | number | null> {
+    const { args, signal } = without_signal<[closure?: AsyncClosure | null]>(given);
+    const closure = args[0] ?? null;
+    let loss: Tensor | number | null = null;
+    if (closure !== null) {
+      await in_turn((turn) => Promise.resolve(turn.run(() => this.#begin_step())), signal);
+      loss = await enable_grad(async () => await closure());
+    }
+    await in_turn(async (turn) => {
+      if (closure === null) turn.run(() => this.#begin_step());
+      await turn.writes(() => this.#update());
+      turn.run(() => this.#end_step());
+    }, signal);
+    return loss;
+  }
+
+  #begin_step(): void {
     this._opt_called = true;
     for (const hook of this.#step_pre_hooks) hook(this);
-    const loss = closure === null ? null : enable_grad(closure);
+  }
+
+  #update(): void {
     no_grad(() => {
       for (const group of this.param_groups) {
         const params: Tensor[] = [];
@@ -133,9 +177,11 @@ export abstract class Optimizer {
         if (params.length > 0) this.step_group(group, params, grads);
       }
     });
+  }
+
+  #end_step(): void {
     for (const hook of this.#step_post_hooks) hook(this);
     native.step_ended();
-    return loss;
   }
 
   /** Updates those parameters of the group that have a gradient. */
