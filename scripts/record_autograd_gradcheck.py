@@ -3,6 +3,7 @@
 
 Run with a Python that has torch:  python scripts/record_autograd_gradcheck.py
 """
+import importlib
 import json
 import pathlib
 import warnings
@@ -10,6 +11,7 @@ import warnings
 import torch
 from torch.autograd import Function, gradcheck, gradgradcheck
 
+checks = importlib.import_module("torch.autograd.gradcheck")
 OUT = pathlib.Path(__file__).resolve().parent.parent / "test" / "fixtures" / "autograd" / "gradcheck.json"
 
 
@@ -145,6 +147,13 @@ class NoTangent(Function):
         return g * 2
 
 
+def batched_wrong(**options):
+    """What is said of a batch that differs from its samples; PyTorch's own vmap for this check ignores a Function's rule."""
+    v = torch.stack([torch.randn(2, dtype=torch.float64) for _ in range(2)])
+    message = checks._get_failed_batched_grad_test_msg
+    raise checks.GradcheckError(message(0, 0, v * 4, v * 2, **options))
+
+
 class SlightlyWrong(Function):
     """Off by less than a percent in every element, and by much more in a projection, where the elements cancel."""
 
@@ -241,6 +250,12 @@ CASES = {
     "forward_through_leak": lambda: gradcheck(leaking, leaf([1.0, 2.0]), check_forward_ad=True),
     "forward_through_leak_fast": lambda: gradcheck(
         leaking, leaf([1.0, 2.0]), check_forward_ad=True, fast_mode=True),
+    "batched": lambda: gradcheck(lambda x, y: (x.sin() * y, x * 2), pair(), check_batched_grad=True),
+    "batched_forward": lambda: gradcheck(
+        lambda x, y: (x.sin() * y, x * 2), pair(), check_forward_ad=True, check_batched_forward_grad=True),
+    "batched_wrong": lambda: batched_wrong(),
+    "batched_forward_wrong": lambda: batched_wrong(is_forward_ad=True),
+    "second_batched": lambda: gradgradcheck(lambda x, y: x.sin() * y, pair(), check_batched_grad=True),
     "second_forward": lambda: gradgradcheck(lambda x, y: x.sin() * y, pair(), check_fwd_over_rev=True),
     "second_wrong": lambda: gradgradcheck(ConstantBackward.apply, leaf([1.0, 2.0]), leaf([1.0, 0.5])),
     "second_wrong_random": lambda: gradgradcheck(ConstantBackward.apply, leaf([1.0, 2.0])),

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import torch, { autograd, type Tensor } from '../../lib';
+import { BATCHED, compare_batched } from '../../lib/autograd/gradcheck/checks';
 
 interface Answer {
   result?: boolean;
@@ -104,6 +105,22 @@ class NoTangent extends Twice {
     return g === null ? null : g.mul(2);
   }
 }
+/** Under vmap it gives twice of what it gives alone. */
+class NotPerSample extends autograd.Function {
+  static override forward(x: Tensor): Tensor {
+    return x.mul(2);
+  }
+  static override setup_context(): void {}
+  static override backward(_ctx: autograd.FunctionCtx, g: Tensor): Tensor {
+    return g.mul(2);
+  }
+  static override jvp(_ctx: autograd.FunctionCtx, t: Tensor): Tensor {
+    return NotPerSample.apply(t) as Tensor;
+  }
+  static override vmap(_info: unknown, in_dims: (number | null)[], x: Tensor): [Tensor, number | null] {
+    return [x.mul(4), in_dims[0]];
+  }
+}
 /** Off by less than a percent in every element, and by much more in a projection, where the elements cancel. */
 class SlightlyWrong extends autograd.Function {
   static override forward(_ctx: autograd.FunctionCtx, x: Tensor): Tensor {
@@ -192,6 +209,22 @@ const cases: Record<string, () => boolean> = {
   forward_through_leak: () => gradcheck(leaking, leaf([1, 2]), { check_forward_ad: true }),
   forward_through_leak_fast: () =>
     gradcheck(leaking, leaf([1, 2]), { check_forward_ad: true, fast_mode: true }),
+  batched: () => gradcheck(two, pair(), { check_batched_grad: true }),
+  batched_forward: () => gradcheck(two, pair(), { check_forward_ad: true, check_batched_forward_grad: true }),
+  // Backward under vmap goes sample by sample and cannot be wrong like this: only the comparison is tested.
+  batched_wrong: () => {
+    const samples = [0, 1].map(() => torch.randn(2, { dtype: 'float64' }));
+    const place = (i: number): string => `output 0 and input ${i}`;
+    compare_batched((v) => [of(NotPerSample)(v)], samples, BATCHED, place);
+    return true;
+  },
+  batched_forward_wrong: () =>
+    gradcheck(of(NotPerSample), leaf([1, 2]), {
+      check_forward_ad: true,
+      check_batched_forward_grad: true,
+      check_undefined_grad: false,
+    }),
+  second_batched: () => gradgradcheck(product, pair(), { check_batched_grad: true }),
   second_forward: () => gradgradcheck(product, pair(), { check_fwd_over_rev: true }),
   second_wrong: () => gradgradcheck(of(ConstantBackward), leaf([1, 2]), leaf([1, 0.5])),
   second_wrong_random: () => gradgradcheck(of(ConstantBackward), leaf([1, 2])),
@@ -306,6 +339,30 @@ describe('a failure names', () => {
     const { error } = run(cases['refuses_undefined']);
     expect(error?.message).toMatch(/\nError: no gradient$/);
     expect((error?.cause as Error).message).toBe('no gradient');
+  });
+});
+
+describe('batched gradients', () => {
+  test('say what went wrong under vmap', () => {
+    class Peeks extends Twice {
+      static override generate_vmap_rule = true;
+      static override jvp(_ctx: autograd.FunctionCtx, t: Tensor): Tensor {
+        return t.mul(2 * (t.sum().item() > 0 ? 1 : 1));
+      }
+    }
+    const { error } = run(() =>
+      gradcheck(of(Peeks), leaf([1, 2]), {
+        check_backward_ad: false,
+        check_forward_ad: true,
+        check_undefined_grad: false,
+        check_batched_forward_grad: true,
+      }),
+    );
+    expect(error).toBeInstanceOf(GradcheckError);
+    expect(error?.message).toMatch(
+      /^While computing batched gradients, got: [^]*\n\n\ngradcheck failed while testing batched gradient computation with forward-mode AD\./,
+    );
+    expect(error?.cause).toBeInstanceOf(Error);
   });
 });
 

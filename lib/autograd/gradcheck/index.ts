@@ -81,7 +81,7 @@ function check(func: Func, inputs: readonly unknown[], settings: Settings): void
     compare(run, true);
     if (settings.check_undefined_grad) check_undefined_forward(func, inputs);
   }
-  if (settings.check_batched_forward_grad) check_batched_forward(func, inputs, floating);
+  if (settings.check_batched_forward_grad) check_batched_forward(func, inputs);
   if (!settings.check_backward_ad || outputs.length === 0) return;
   if (settings.check_batched_grad) outputs.forEach((o, i) => check_batched(o, inputs, i));
   check_multiplied(outputs, inputs, settings.masked);
