@@ -24,6 +24,8 @@ void Background::start(const ThreadState& state, std::function<void()> job) {
     devices_ = used_devices();
     cancelled_ = false;
     starting_ = true;
+    job_waits_ = true;
+    passed_over_ = 0;
   }
   running_ = true;
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
@@ -114,6 +116,7 @@ void Background::settle(std::exception_ptr thrown) {
     const Lock lock(mutex_);
     answer_ = std::move(thrown);
     calling_ = false;
+    job_waits_ = true;
   }
   to_job_.notify_one();
 }
@@ -174,6 +177,7 @@ void Background::pause() {
   synchronize_devices(used_devices());
   Lock lock(mutex_);
   if (closing_) throw Cancelled{};
+  job_waits_ = true;  // now, and not when this thread comes to acquire(): kPatience counts from here
   release(lock);
   acquire(lock);
 }
