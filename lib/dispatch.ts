@@ -56,7 +56,8 @@ function fits(v: unknown, p: Param): boolean {
     case 'Tensor?[]':
       return Array.isArray(v) && v.every((t) => t === null || t === undefined || t instanceof Tensor);
     case 'Scalar':
-      return isNumeric(v) || (v instanceof Tensor && v.dim() === 0 && !v.requires_grad);
+      // (A batched tensor has a number per sample, and no handle.)
+      return isNumeric(v) || (v instanceof Tensor && v._h !== undefined && v.dim() === 0 && !v.requires_grad);
     case 'Scalar[]':
     case 'float[]':
       return Array.isArray(v) && v.every(isNumeric);
@@ -264,7 +265,14 @@ export function callOp(op: Op, given: unknown[]): unknown {
     // The overload that got furthest explains best; an unknown keyword explains it outright.
     if (why === '' || m.why.includes('unexpected keyword')) why = m.why;
   }
+  if (interception.vmaps > 0) refuse_batched_numbers(op, args);
   throw new TypeError(op.overloads.length === 1 ? why : combined(op, args, kwargs, why));
+}
+
+/** Where a number is wanted, a batched tensor without dimensions is asked for its one, and says that it has many. */
+function refuse_batched_numbers(op: Op, args: unknown[]): void {
+  if (!op.overloads.some((o) => o.params.some((p) => p.type === 'Scalar'))) return;
+  for (const a of args) if (a instanceof Tensor && a._h === undefined && a.dim() === 0) a.item();
 }
 
 function requireGrad(t: Tensor): Tensor {

@@ -317,6 +317,9 @@ describe('results', () => {
 });
 
 describe('functional_call', () => {
+  test('has an older place', () => {
+    expect(nn.utils.stateless.functional_call).toBe(functional_call);
+  });
   test('puts everything back, after an exception too', () => {
     const m = linear();
     const { weight } = m;

@@ -257,6 +257,14 @@ describe('in place', () => {
   });
 });
 
+test('numbers that differ by sample are tensors, and no numbers', () => {
+  const low = torch.tensor([0, -0.25, 0.5]);
+  const clamped = vmap((a: Tensor, l: Tensor) => a.clamp(l, l.add(0.5)))(xs(), low);
+  const column = low.unsqueeze(1);
+  expect(clamped.tolist()).toEqual(torch.minimum(torch.maximum(xs(), column), column.add(0.5)).tolist());
+  expect(() => vmap((l: Tensor) => torch.full([2], l as unknown as number))(low)).toThrow('calling .item()');
+});
+
 test('a batched tensor that outlived its vmap says so', () => {
   let kept: Tensor | null = null;
   vmap((a: Tensor) => (kept = a))(xs());

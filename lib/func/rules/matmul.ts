@@ -53,6 +53,7 @@ rule(['outer', 'ger'], (c) => {
 });
 rule(['inner'], (c) => {
   const [a, b] = c.args as [Tensor, Tensor];
+  if (a.dim() === 1 && b.dim() === 1 && multiplies(a, b)) return c.wrap(product(c, a, b));
   if (a.dim() !== 2 || b.dim() !== 2 || a.shape[1] !== b.shape[1] || a.dtype !== b.dtype) return loop(c);
   const turned = c.batched(b) === null ? b.transpose(0, 1) : c.wrap(c.front(b).transpose(-2, -1));
   return c.wrap(product(c, a, turned));
@@ -114,12 +115,13 @@ rule(
   ),
 );
 
+const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 rule(['einsum'], (c) => {
   const [equation, operands] = c.args as [string, Tensor[]];
   const text = equation.replace(/\s/g, '');
   const [inputs, output] = text.split('->');
   const terms = inputs.split(',');
-  const letter = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].find((l) => !text.includes(l));
+  const letter = [...LETTERS].find((l) => !text.includes(l));
   if (letter === undefined || terms.length !== operands.length) return loop(c);
   // Without an output: the letters that occur once, in order, behind what '...' stands for.
   const letters = [...inputs.replace(/[,.]/g, '')];
@@ -136,6 +138,20 @@ rule(['einsum'], (c) => {
       operands.map((t) => c.front(t)),
     ),
   );
+});
+
+rule(['tensordot.lists'], (c) => {
+  const [a, b, from_a, from_b] = c.args as [Tensor, Tensor, number[], number[]];
+  if (from_a.length !== from_b.length || a.dim() + b.dim() > 50 || a.dtype !== b.dtype) return loop(c);
+  const letters = [...LETTERS];
+  const of_a = a.shape.map(() => letters.shift() as string);
+  const of_b = b.shape.map(() => letters.shift() as string);
+  from_a.forEach((d, i) => (of_b[c.dim(from_b[i], b.dim())] = of_a[c.dim(d, a.dim())]));
+  if (from_a.some((d, i) => a.size(d) !== b.size(from_b[i]))) return loop(c);
+  const rest = [...of_a.filter((l) => !of_b.includes(l)), ...of_b.filter((l) => !of_a.includes(l))].join('');
+  const [batch] = letters;
+  const named = (t: Tensor, of: string[]): string => (c.batched(t) === null ? '' : batch) + of.join('');
+  return c.wrap(ops.einsum(`${named(a, of_a)},${named(b, of_b)}->${batch}${rest}`, [c.front(a), c.front(b)]));
 });
 
 rule(['scaled_dot_product_attention'], (c) => {

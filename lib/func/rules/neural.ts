@@ -106,6 +106,12 @@ rule(['group_norm'], (c) => {
     affine(c, unfolded(c, c.redo({ input: folded(all), weight: null, bias: null }) as Tensor), 'channel'),
   );
 });
+rule(['instance_norm'], (c) => {
+  const input = c.args[0] as Tensor;
+  const tracked = c.get('running_mean') !== null || c.get('running_var') !== null;
+  if (input.dim() < 3 || tracked || !shared_affine(c)) return loop(c);
+  return c.wrap(unfolded(c, c.redo({ input: folded(c.full(input)) }) as Tensor));
+});
 rule(['batch_norm'], (c) => {
   const input = c.args[0] as Tensor;
   const stats = ['running_mean', 'running_var'].map((name) => c.get<Tensor | null>(name));
@@ -167,9 +173,10 @@ const convolution =
         alone ? (c.redo({ input: all }) as Tensor) : unfolded(c, c.redo({ input: folded(all) }) as Tensor),
       );
     }
-    if (alone || (bias !== null && bias.dim() !== 1)) return loop(c);
+    if (bias !== null && bias.dim() !== 1) return loop(c);
     const groups = c.get<number>('groups');
-    const beside = c.full(input).movedim(0, 1).flatten(1, 2);
+    const all = alone ? c.full(input).unsqueeze(1) : c.full(input);
+    const beside = all.movedim(0, 1).flatten(1, 2);
     const channels = transposed ? weight.shape[1] * groups : weight.shape[0];
     const y = c.redo({
       input: beside,
@@ -177,7 +184,8 @@ const convolution =
       bias: bias === null ? null : c.full(bias).reshape([c.size * channels]),
       groups: groups * c.size,
     }) as Tensor;
-    return c.wrap(y.unflatten(1, [c.size, channels]), 1);
+    const apart = y.unflatten(1, [c.size, channels]);
+    return alone ? c.wrap(apart.squeeze(0)) : c.wrap(apart, 1);
   };
 rule(['conv1d'], convolution(1, false));
 rule(['conv2d'], convolution(2, false));
@@ -187,8 +195,13 @@ rule(['conv_transpose2d'], convolution(2, true));
 rule(['pad'], (c) => {
   const self = c.args[0] as Tensor;
   const widths = c.get<number[]>('pad');
+  const mode = c.get<string>('mode');
+  const value = c.get<number | null>('value');
+  if (widths.length > 2 * self.dim() || self.dim() === 0) return loop(c);
+  const all = c.front(self);
+  if (mode === 'constant') return c.wrap(ops.pad(all, widths, mode, value));
   // The other modes look at the rank to tell batch and channels from the rest.
-  if (c.get<string>('mode') !== 'constant' || widths.length > 2 * self.dim() || self.dim() === 0)
-    return loop(c);
-  return c.wrap(ops.pad(c.front(self), widths, 'constant', c.get<number | null>('value')));
+  const alone = self.dim() === widths.length / 2 + 1;
+  if (!alone && self.dim() !== widths.length / 2 + 2) return loop(c);
+  return c.wrap(alone ? ops.pad(all, widths, mode) : unfolded(c, ops.pad(folded(all), widths, mode)));
 });

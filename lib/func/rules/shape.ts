@@ -41,13 +41,54 @@ rule(
   ['select', '_slice', 'narrow', 'unbind', 'split', 'split_with_sizes', 'chunk', 'tensor_split'],
   shifted_or_loop('dim'),
 );
-rule(['unflatten', 'select_scatter', 'slice_scatter'], loop);
 rule(['transpose', 'swapdims'], (c) => transposed(c, 'dim0', 'dim1'));
 rule(['swapaxes'], (c) => transposed(c, 'axis0', 'axis1'));
 const transposed = (c: Call, a: string, b: string): unknown =>
   self_of(c).dim() === 0
     ? c.wrap(ops._alias(c.front(self_of(c))))
     : c.wrap(c.front(self_of(c)).transpose(up(c, a) as number, up(c, b) as number));
+/** `hsplit` and its kin: along a dimension that the name says, in equal parts or before given positions. */
+const split_by_name =
+  (dim_of: (rank: number) => number, least: number): Rule =>
+  (c) => {
+    const self = self_of(c);
+    const dim = dim_of(self.dim());
+    const sections = c.has('sections') ? c.get<number>('sections') : null;
+    if (self.dim() < least || (sections !== null && !(sections > 0 && self.shape[dim] % sections === 0))) {
+      return loop(c);
+    }
+    const value = c.front(self);
+    return c.wrap_all(
+      sections === null
+        ? ops.tensor_split(value, c.get<number[]>('indices'), dim + 1)
+        : ops.tensor_split(value, sections, dim + 1),
+    );
+  };
+rule(
+  ['hsplit'],
+  split_by_name((rank) => (rank === 1 ? 0 : 1), 1),
+);
+rule(
+  ['vsplit'],
+  split_by_name(() => 0, 2),
+);
+rule(
+  ['dsplit'],
+  split_by_name(() => 2, 3),
+);
+
+/** A copy with `src` in the place of a view. */
+const scattered =
+  (...dims: string[]): Rule =>
+  (c) => {
+    const [self, src] = c.args as [Tensor, Tensor];
+    if (self.dim() === 0) return loop(c);
+    const changes = Object.fromEntries(dims.map((p) => [p, up(c, p)]));
+    return c.wrap(c.redo({ self: c.full(self), src: c.full(src), ...changes }) as Tensor);
+  };
+rule(['select_scatter', 'slice_scatter'], scattered('dim'));
+rule(['diagonal_scatter'], scattered('dim1', 'dim2'));
+
 rule(['movedim', 'moveaxis'], shifted_or_loop('source', 'destination'));
 rule(['diagonal'], shifted_or_loop('dim1', 'dim2'));
 rule(['unfold'], shifted_or_loop('dimension'));
@@ -66,7 +107,7 @@ rule(['unsqueeze'], (c) => {
 rule(['squeeze'], (c) => {
   const self = self_of(c);
   const value = c.front(self);
-  if (self.dim() === 0) return loop(c);
+  if (self.dim() === 0) return c.has('dim') ? loop(c) : c.wrap(value.view(value.shape));
   if (c.has('dim')) return c.wrap(c.redo({ self: value, dim: up(c, 'dim') }) as Tensor);
   return c.wrap(value.squeeze(self.shape.flatMap((size, i) => (size === 1 ? [i + 1] : []))));
 });

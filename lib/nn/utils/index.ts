@@ -5,6 +5,8 @@ import { no_grad } from '../../autograd';
 import * as ops from '../../ops';
 import { Tensor } from '../../tensor';
 
+export * as stateless from './stateless';
+
 function grads_of(parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const params = parameters instanceof Tensor ? [parameters] : [...parameters];
   return params.map((param) => param.grad).filter((grad) => grad !== null);
