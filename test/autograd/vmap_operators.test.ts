@@ -19,7 +19,7 @@ import { number_of, tensors_of, type ConcreteTensor } from '../ops/table/concret
 import type { Row } from '../ops/table/spec';
 
 const SIZE = 3;
-const DTYPES = new Set(['float64', 'float32', 'int64', 'bool']);
+const DTYPES = new Set(['float64', 'int64', 'bool']);
 
 /** The elements in another order: valid wherever the given ones are. */
 function variant(spec: ConcreteTensor, k: number): Tensor {
@@ -38,6 +38,10 @@ const SHARED = /self, \*extra_args\) is not possible because/;
 const LEFT_OUT = new Set(['tolist', 'as_strided']);
 const DRAWS = new Set(['random', 'sampling', 'dropout']);
 
+/** Some samples are for float32 alone. */
+const only_float32 = (row: Row, sample: number): boolean =>
+  (row.samples[sample].dtypes ?? row.dtypes)?.join() === 'float32';
+
 interface Plan {
   item: Case;
   mapped: number[];
@@ -48,7 +52,7 @@ interface Plan {
 function plans(row: Row): Plan[] {
   const { cases } = concrete_row(row);
   return cases
-    .filter(({ dtype }) => DTYPES.has(dtype))
+    .filter(({ dtype, sample }) => DTYPES.has(dtype) || only_float32(row, sample))
     .flatMap((item) => {
       const count = tensors_of(item.call).length;
       const given = make_arguments(
@@ -59,10 +63,13 @@ function plans(row: Row): Plan[] {
       if (count === 0 || form === undefined) return [];
       const sets = [...Array.from({ length: count }, (_, i) => [i])];
       if (count > 1) sets.push(Array.from({ length: count }, (_, i) => i));
-      const out: Plan[] = sets.flatMap((mapped) => [
-        { item, mapped, dims: 'first', form },
-        { item, mapped, dims: 'last', form },
-      ]);
+      const out: Plan[] = sets.map((mapped, i) => ({
+        item,
+        mapped,
+        dims: i % 2 === 0 ? 'last' : 'first',
+        form,
+      }));
+      if (sets.length % 2 === 1) out.push({ ...out[out.length - 1], dims: 'first' });
       const self = given.args[0];
       if (self instanceof torch.Tensor && `${row.name}_` in self && row.in_place !== false)
         out.push(
