@@ -106,7 +106,7 @@ export function check_batched_forward(func: Func, inputs: readonly unknown[]): v
     if (!is_tensor(x) || !x.requires_grad) return;
     const of_one = (moved: Tensor): Tensor[] =>
       floating_outputs(func(...inputs.map((y, i) => (i === at ? moved : is_tensor(y) ? y.detach() : y))));
-    const product = (tangent: Tensor): Tensor[] => jvp(of_one, [x.detach()], [tangent])[1] as Tensor[];
+    const product = (tangent: Tensor): Tensor[] => jvp(of_one, [x.detach()], [tangent])[1];
     const samples = [randn_like(x.detach()), randn_like(x.detach())];
     compare_batched(product, samples, BATCHED, (i) => `output ${i} and input ${i}`);
   });
