@@ -3,6 +3,7 @@
 #include "../csrc/ops/ops.h"
 #include "async.h"
 #include "env.h"
+#include "saved_list.h"
 
 namespace sconce::binding {
 namespace {
@@ -74,13 +75,14 @@ napi_value set_anomaly_mode(napi_env env, napi_callback_info info) {
 // The pack hook is a JavaScript function from a tensor to the function that gives it back.
 class JsPackHook final : public PackHook {
  public:
-  JsPackHook(napi_env env, napi_value fn) : fn_(std::make_shared<JsRef>(env, fn)) {}
+  JsPackHook(napi_env env, napi_value fn, std::shared_ptr<SavedList> needs)
+      : fn_(std::make_shared<JsRef>(env, fn)), needs_(std::move(needs)) {}
   Unpack operator()(const Tensor& t) const override {
     const auto fn = fn_;  // the hook may put another in its place
     return in_js(fn->env(), [&]() -> Unpack {
       napi_env env = fn->env();
       auto unpack = std::make_shared<JsRef>(env, call_js(*fn, {wrap(env, t)}));
-      return [unpack] {
+      return [unpack, needs = needs_] {
         return in_js(unpack->env(), [&] { return unwrap(unpack->env(), call_js(*unpack, {})); });
       };
     });
@@ -88,15 +90,17 @@ class JsPackHook final : public PackHook {
 
  private:
   std::shared_ptr<JsRef> fn_;
+  std::shared_ptr<SavedList> needs_;  // lives as long as anything that was packed
 };
 
-// set_pack_hook(fn or null)
+// set_pack_hook(fn or null, saved or null): `saved` is what unpacking needs
 napi_value set_pack_hook(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
     thread_state().pack_hook = nullptr;
     auto& current = env_data().pack_hook;
-    current = is_nullish(env, a.v[0]) ? nullptr : std::make_shared<JsPackHook>(env, a.v[0]);
+    current = is_nullish(env, a.v[0]) ? nullptr
+                                      : std::make_shared<JsPackHook>(env, a.v[0], saved_list(env, a.v[1]));
     thread_state().pack_hook = current.get();
     return undefined(env);
   });

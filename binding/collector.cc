@@ -6,7 +6,8 @@
 
 namespace sconce::binding {
 namespace {
-constexpr int64_t kLeast = 16 << 20;         // below this a collection costs more than the caches give back
+constexpr int64_t kLeast = 16 << 20;  // below this a collection costs more than the caches give back
+constexpr int64_t kLeastCheckpoint = 4 << 20;
 constexpr int64_t kMost = 128 << 20;         // while collections find much
 constexpr int64_t kMostWaiting = 1ll << 30;  // while they find little
 constexpr int64_t kReportStep = 1 << 20;
@@ -70,7 +71,12 @@ void Collector::many(napi_env env) {
 }
 
 void Collector::after_step(napi_env env, int64_t bytes) {
-  if (!young_ || bytes - base_ < kLeast || cost_ * kRare > Clock::now() - ended_ || !collect(env)) return;
+  if (bytes - base_ >= kLeast && cost_ * kRare <= Clock::now() - ended_) after_checkpoint(env, bytes);
+}
+
+void Collector::after_checkpoint(napi_env env, int64_t bytes) {
+  base_ = std::min(base_, bytes);  // much may have been let go since the last collection
+  if (!young_ || bytes - base_ < kLeastCheckpoint || !collect(env)) return;
   base_ = env_data().account->bytes.load(std::memory_order_relaxed);
   report(env, base_);
 }

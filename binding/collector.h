@@ -34,6 +34,8 @@ class Collector {
   }
   void finalized() { --objects_; }
   void after_step(napi_env env, int64_t bytes);
+  // The same where memory matters more than time: at the ends of a checkpointed function.
+  void after_checkpoint(napi_env env, int64_t bytes);
   void set_young_collection(napi_env env, napi_value f);
   bool has_young_collection() const { return young_ != nullptr; }
 

@@ -1,19 +1,22 @@
 // Custom functions (autograd.Function): nodes whose backward is JavaScript, and what they save.
 #include "../csrc/autograd/differentiable.h"
+#include "../csrc/core/graph_task.h"
 #include "../csrc/autograd/view.h"
 #include "env.h"
+#include "saved_list.h"
 
 namespace sconce::binding {
 namespace {
 
-// What a node saved. The context, which is JavaScript's, reads it, but the node alone keeps it: a chain of
-// dropped nodes goes at once and not one link per garbage collection.
-struct SavedList {
-  Node* node;  // null once it is gone
-  std::vector<SavedTensor> tensors;
-  bool freed = false;
-  explicit SavedList(Node* n) : node(n) {}
+struct SavedHandle {
+  std::weak_ptr<SavedList> list;
+  std::shared_ptr<SavedList> held;  // until something native keeps it
 };
+SavedHandle& saved_handle(napi_env env, napi_value v) {
+  void* p = nullptr;
+  check(env, napi_get_value_external(env, v, &p));
+  return *static_cast<SavedHandle*>(p);
+}
 
 struct Running {  // saved outputs are given the history of the running node
   Node* before = thread_state().running_node;
@@ -28,7 +31,7 @@ class JsNode final : public Node {
       : Node(""), custom_name_(std::move(name)), fn_(env, fn), saved_(std::make_shared<SavedList>(this)) {}
   ~JsNode() override {
     saved_->node = nullptr;
-    saved_->tensors.clear();
+    release_tensors();
   }
   JsNode(const JsNode&) = delete;
   std::string name() const override { return custom_name_; }
@@ -39,12 +42,13 @@ class JsNode final : public Node {
     return in_js(env, [&] { return unwrap_list(env, call_js(fn_, {wrap_list(env, std::move(grads))})); });
   }
   bool runs_without_grads() const override { return true; }
-  void release_saved() override {
+  void release_saved() override { release_tensors(); }
+
+ private:
+  void release_tensors() {
     saved_->tensors.clear();
     saved_->freed = true;
   }
-
- private:
   std::string custom_name_;
   JsRef fn_;
   std::shared_ptr<SavedList> saved_;
@@ -97,37 +101,44 @@ napi_value mark_in_place(napi_env env, napi_callback_info info) {
   });
 }
 
-// save_tensors(node, tensors or null, for each the number of the output it is, or -1) -> saved.
+// save_tensors(node or null, tensors or null, for each the number of the output it is, or -1) -> saved.
 // unpack_saved(saved) -> the tensors, with their history.
 napi_value save_tensors(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
-    const Ref<Node> node = unwrap_node(env, a.v[0]);
+    const Ref<Node> node = is_nullish(env, a.v[0]) ? Ref<Node>() : unwrap_node(env, a.v[0]);
     const TensorList tensors = unwrap_list(env, a.v[1]);
     const std::vector<int64_t> outputs = get_ints(env, a.v[2]);
-    auto saved = std::make_unique<std::shared_ptr<SavedList>>(static_cast<JsNode*>(node.get())->saved());
+    auto list = node ? static_cast<JsNode*>(node.get())->saved() : std::make_shared<SavedList>(nullptr);
     for (size_t i = 0; i < tensors.size(); ++i)
-      (*saved)->tensors.push_back(tensors[i] ? saved_by_function(tensors[i], static_cast<int>(outputs[i]))
-                                             : SavedTensor());
+      list->tensors.push_back(tensors[i] ? saved_by_function(tensors[i], static_cast<int>(outputs[i]))
+                                         : SavedTensor());
+    auto saved = std::make_unique<SavedHandle>(SavedHandle{list, node ? nullptr : list});
     napi_value v;
     check(env, napi_create_external(
                    env, saved.get(),
                    [](napi_env, void* data, void*) {
-                     drop_in_turn([](void* s) { delete static_cast<std::shared_ptr<SavedList>*>(s); }, data);
+                     drop_in_turn([](void* s) { delete static_cast<SavedHandle*>(s); }, data);
                    },
                    nullptr, &v));
     saved.release();  // NOLINT: the finalizer's now
     return v;
   });
 }
+// let_go_saved(saved): from now on it lives as long as what pack hooks made that need it.
+napi_value let_go_saved(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    saved_handle(env, a.v[0]).held.reset();
+    return undefined(env);
+  });
+}
 napi_value unpack_saved(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
-    void* p = nullptr;
-    check(env, napi_get_value_external(env, a.v[0], &p));
-    const std::shared_ptr<SavedList> saved = *static_cast<std::shared_ptr<SavedList>*>(p);
-    SC_CHECK(!saved->freed && saved->node, kFreedText);
-    const Running running(saved->node);
+    const std::shared_ptr<SavedList> saved = saved_list(env, a.v[0]);
+    SC_CHECK(saved && !saved->freed, kFreedText);
+    const Running running(saved->node ? saved->node : thread_state().running_node);
     TensorList out;
     for (const SavedTensor& s : saved->tensors) {
       out.push_back(s());
@@ -137,7 +148,21 @@ napi_value unpack_saved(napi_env env, napi_callback_info info) {
   });
 }
 
+// graph_task() -> the number of the backward pass that is running, or 0; whole_graph() -> whether none that
+// is running is limited to some inputs.
+napi_value graph_task(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return from_int(env, static_cast<int64_t>(sconce::graph_task().number)); });
+}
+napi_value whole_graph(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return from_bool(env, sconce::graph_task().whole_graph); });
+}
+
 }  // namespace
+
+std::shared_ptr<SavedList> saved_list(napi_env env, napi_value handle) {
+  if (is_nullish(env, handle)) return nullptr;
+  return saved_handle(env, handle).list.lock();
+}
 
 void init_function(napi_env env, napi_value exports) {
   SC_DEFINE(custom_node);
@@ -145,6 +170,9 @@ void init_function(napi_env env, napi_value exports) {
   SC_DEFINE(mark_in_place);
   SC_DEFINE(save_tensors);
   SC_DEFINE(unpack_saved);
+  SC_DEFINE(let_go_saved);
+  SC_DEFINE(graph_task);
+  SC_DEFINE(whole_graph);
 }
 
 }  // namespace sconce::binding

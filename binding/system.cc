@@ -83,6 +83,14 @@ napi_value step_ended(napi_env env, napi_callback_info) {
     return undefined(env);
   });
 }
+// checkpoint_ended(): a function whose values in between nobody keeps has just run
+napi_value checkpoint_ended(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    EnvData& d = env_data();
+    d.collector.after_checkpoint(env, d.account->bytes.load(std::memory_order_relaxed));
+    return undefined(env);
+  });
+}
 napi_value synchronize(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
@@ -157,6 +165,7 @@ void init_system(napi_env env, napi_value exports) {
   SC_DEFINE(set_young_collection);
   SC_DEFINE(has_young_collection);
   SC_DEFINE(step_ended);
+  SC_DEFINE(checkpoint_ended);
   SC_DEFINE(cuda_unavailable_reason);
   SC_DEFINE(cuda_device_count);
   SC_DEFINE(device_label);

@@ -82,7 +82,7 @@ export interface Native {
   is_grad_enabled(): boolean;
   set_inference_mode(v: boolean): boolean;
   is_inference_mode_enabled(): boolean;
-  set_pack_hook(fn: ((t: Handle) => () => Handle) | null): void;
+  set_pack_hook(fn: ((t: Handle) => () => Handle) | null, needs: SavedHandle | null): void;
   set_anomaly_mode(enabled: boolean, checkNan: boolean): void;
   register_hook(t: Handle, fn: (g: Handle) => Handle | null | undefined): number;
   remove_hook(t: Handle, id: number): void;
@@ -111,8 +111,11 @@ export interface Native {
   /** The node's next output; `kind`: 0 takes no part in the graph, 1 does, 2 is one of several views, 3 an input written in place. */
   custom_output(n: NodeHandle, t: Handle | null, kind: number): void;
   mark_in_place(t: Handle): void;
-  save_tensors(n: NodeHandle, tensors: (Handle | null)[], outputs: number[]): SavedHandle;
+  save_tensors(n: NodeHandle | null, tensors: (Handle | null)[], outputs: number[]): SavedHandle;
   unpack_saved(s: SavedHandle): (Handle | null)[];
+  let_go_saved(s: SavedHandle): void;
+  graph_task(): number;
+  whole_graph(): boolean;
   live_nodes(): number;
 
   enter_dual_level(): number;
@@ -154,6 +157,7 @@ export interface Native {
   set_young_collection(f: () => void): void;
   has_young_collection(): boolean;
   step_ended(): void;
+  checkpoint_ended(): void;
   cuda_unavailable_reason(): string | null;
   cuda_device_count(): number;
   device_label(device: string): string;

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "../core/background.h"
+#include "../core/graph_task.h"
 #include "../ops/ops.h"
 #include "accumulate.h"
 #include "graph.h"
@@ -274,6 +275,7 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
     return tasks[static_cast<size_t>(a)].node->sequence_nr < tasks[static_cast<size_t>(b)].node->sequence_nr;
   };
   std::vector<int> ready;
+  const GraphTaskGuard task(inputs.empty());
   GradModeGuard mode(o.create_graph);
   for (Root& r : starts) {
     Task& t = tasks[static_cast<size_t>(r.task)];

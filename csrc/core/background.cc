@@ -2,6 +2,7 @@
 
 #include "device.h"
 #include "error.h"
+#include "graph_task.h"
 #include "parallel.h"
 
 namespace sconce {
@@ -88,6 +89,7 @@ void Background::answer() {
   ThreadState& mine = thread_state();
   const auto exchange = [&] {
     std::swap(mine, *job_state_);
+    std::swap(graph_task(), *job_task_);
     std::swap(mine.next_sequence_nr, job_state_->next_sequence_nr);
   };
   exchange();
@@ -189,6 +191,7 @@ void Background::call_owner(std::function<void()> body) {
   call_ = std::move(body);
   calling_ = true;
   job_state_ = &thread_state();
+  job_task_ = &graph_task();
   release(lock);
   lock.unlock();
   wake_();

@@ -34,6 +34,8 @@
 
 namespace sconce {
 
+struct GraphTask;
+
 // Unwinds a job that was cancelled, or whose owner ends. No std::exception: nothing on the way handles it.
 struct Cancelled {};
 
@@ -104,6 +106,7 @@ class Background {
   bool calling_ = false;        // and waits for
   std::exception_ptr answer_;
   ThreadState* job_state_ = nullptr;
+  GraphTask* job_task_ = nullptr;
   // What goes with the turn:
   uint64_t next_sequence_nr_ = 0;
   PoolLists* lists_ = nullptr;

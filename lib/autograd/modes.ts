@@ -2,7 +2,7 @@
 // How scopes follow async code: Note [Modes and async functions] in scopes.ts.
 import { dtypeCode, type DType } from '../dtype';
 import { guard } from '../errors';
-import { native, type Handle } from '../native';
+import { native, type Handle, type SavedHandle } from '../native';
 import {
   change,
   decorate,
@@ -30,6 +30,8 @@ export interface Mode {
 export interface Saving {
   /** Takes a tensor and returns what gives it back. */
   readonly pack: ((t: Handle) => () => Handle) | null;
+  /** What unpacking needs, kept as long as anything that was packed. */
+  readonly needs?: SavedHandle;
   /** Set while hooks are disabled: what whoever tries to use them is told. */
   readonly disabled: string | null;
 }
@@ -63,7 +65,7 @@ const switches: { [K in keyof Mode]: Switch<Mode[K]> } = {
   saving(v) {
     const before = saving;
     saving = v;
-    native.set_pack_hook(v.pack);
+    native.set_pack_hook(v.pack, v.needs ?? null);
     return before;
   },
   anomaly(v) {
@@ -90,7 +92,7 @@ export const current = (): Mode => ({
 });
 
 /** The three ways to use a mode: for a function, as a scope, as a decorator. `name` is what errors call it. */
-function use<T>(changes: readonly Change[], name: string, args: readonly unknown[]): T {
+export function use<T>(changes: readonly Change[], name: string, args: readonly unknown[]): T {
   if (isDecoration(args)) return decorate(changes, args) as T;
   const [fn] = args;
   if (fn === undefined) return enter(changes) as T;

@@ -1,6 +1,6 @@
 // Hooks on what is saved for backward: the part of torch.autograd.graph that decides how tensors are kept.
 import { bind } from '../args';
-import type { Handle } from '../native';
+import type { Handle, SavedHandle } from '../native';
 import { Tensor } from '../tensor';
 import { in_mode, type Mode, type ModeScope } from './modes';
 
@@ -21,6 +21,7 @@ function type_name(value: unknown): string {
 function with_hooks<P>(
   pack_hook: (tensor: Tensor) => P,
   unpack_hook: (packed: P) => Tensor,
+  needs?: SavedHandle,
 ): (m: Mode) => Mode {
   const pack = (h: Handle): (() => Handle) => {
     const packed = pack_hook(new Tensor(h));
@@ -36,9 +37,17 @@ function with_hooks<P>(
   };
   return (mode) => {
     if (mode.saving.disabled !== null) throw new Error(mode.saving.disabled);
-    return { ...mode, saving: { pack, disabled: null } };
+    return { ...mode, saving: { pack, disabled: null, needs } };
   };
 }
+
+/** Runs `fn` under hooks of lib/ itself; what `needs` holds lives as long as anything that they packed. */
+export const hooked = <P, T>(
+  pack_hook: (tensor: Tensor) => P,
+  unpack_hook: (packed: P) => Tensor,
+  needs: SavedHandle,
+  fn: () => T,
+): T => in_mode(with_hooks(pack_hook, unpack_hook, needs), 'saved_tensors_hooks', fn) as T;
 
 /**
  * Decides how tensors are kept for backward. While `fn` runs, every tensor that an operator or a custom function saves is

@@ -1,3 +1,4 @@
 /** `torch.utils` */
 
+export * as checkpoint from './checkpoint';
 export * as data from './data';

@@ -3,7 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 type Recorded = { value: unknown } | { type: string; message: string };
-const KINDS: Record<string, string> = { TypeError: 'TypeError', IndexError: 'RangeError' };
+const KINDS: Record<string, string> = {
+  TypeError: 'TypeError',
+  IndexError: 'RangeError',
+  CheckpointError: 'CheckpointError',
+};
 
 /** The same value with every fractional number in it replaced by a matcher: PyTorch's, to the last few units of float32. */
 function close_to(value: unknown): unknown {
