@@ -222,34 +222,34 @@ void layer_norm_of(const ScRows& s, const T* x, const T* w, const T* b, double e
   // Note [Streamed results]; each row begins where a line begins
   const bool streamed =
       cpu::is_streamed(s.rows * bytes) && bytes % 64 == 0 && reinterpret_cast<uintptr_t>(y) % 64 == 0;
-  parallel_for(0, s.rows, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)),
-               [&](int64_t from, int64_t to) {
-                 for (int64_t r = from; r < to; ++r) {
-                   const T* row = x + r * n;
-                   T* out = y + r * n;
-                   T p = 0, q = 0;
-                   shifted_sums(row, n, row[0], &p, &q);
-                   const T k = p / static_cast<T>(n), var = std::max(T(0), q / static_cast<T>(n) - k * k);
-                   const T m = row[0] + k, inv = T(1) / std::sqrt(var + static_cast<T>(eps));
-                   mean[r] = m;
-                   rstd[r] = inv;
-                   const auto vm = hn::Set(d, m), vi = hn::Set(d, inv);
-                   const auto normal = [&](int64_t i) HWY_ATTR {
-                     hwy::Prefetch(row + n + n / 2 + i);  // of the rows to come, while this one is computed
-                     auto v = hn::Mul(hn::Sub(hn::LoadU(d, row + i), vm), vi);
-                     if (w && b) return hn::MulAdd(v, hn::LoadU(d, w + i), hn::LoadU(d, b + i));
-                     if (w) return hn::Mul(v, hn::LoadU(d, w + i));
-                     return b ? hn::Add(v, hn::LoadU(d, b + i)) : v;
-                   };
-                   int64_t i = 0;
-                   if (streamed)
-                     for (; i + lanes <= n; i += lanes) hn::Stream(normal(i), d, out + i);
-                   else
-                     for (; i + lanes <= n; i += lanes) hn::StoreU(normal(i), d, out + i);
-                   for (; i < n; ++i) out[i] = (row[i] - m) * inv * (w ? w[i] : T(1)) + (b ? b[i] : T(0));
-                 }
-                 if (streamed) cpu::stream_fence();
-               });
+  parallel_for_guided(
+      0, s.rows, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)), [&](int64_t from, int64_t to) {
+        for (int64_t r = from; r < to; ++r) {
+          const T* row = x + r * n;
+          T* out = y + r * n;
+          T p = 0, q = 0;
+          shifted_sums(row, n, row[0], &p, &q);
+          const T k = p / static_cast<T>(n), var = std::max(T(0), q / static_cast<T>(n) - k * k);
+          const T m = row[0] + k, inv = T(1) / std::sqrt(var + static_cast<T>(eps));
+          mean[r] = m;
+          rstd[r] = inv;
+          const auto vm = hn::Set(d, m), vi = hn::Set(d, inv);
+          const auto normal = [&](int64_t i) HWY_ATTR {
+            hwy::Prefetch(row + n + n / 2 + i);  // of the rows to come, while this one is computed
+            auto v = hn::Mul(hn::Sub(hn::LoadU(d, row + i), vm), vi);
+            if (w && b) return hn::MulAdd(v, hn::LoadU(d, w + i), hn::LoadU(d, b + i));
+            if (w) return hn::Mul(v, hn::LoadU(d, w + i));
+            return b ? hn::Add(v, hn::LoadU(d, b + i)) : v;
+          };
+          int64_t i = 0;
+          if (streamed)
+            for (; i + lanes <= n; i += lanes) hn::Stream(normal(i), d, out + i);
+          else
+            for (; i + lanes <= n; i += lanes) hn::StoreU(normal(i), d, out + i);
+          for (; i < n; ++i) out[i] = (row[i] - m) * inv * (w ? w[i] : T(1)) + (b ? b[i] : T(0));
+        }
+        if (streamed) cpu::stream_fence();
+      });
 }
 
 // dx = rstd (g w - mean(g w) - xhat mean(g w xhat))

@@ -145,10 +145,12 @@ TEST(Parallel, CoversTheRangeOnceWhateverTheThreads) {
   for (int threads : {1, 2, 3}) {
     set_num_threads(threads);
     std::vector<int> hits(1000, 0);
-    parallel_for(0, 1000, 7, [&](int64_t a, int64_t b) {
+    const auto hit = [&](int64_t a, int64_t b) {
       for (int64_t i = a; i < b; ++i) ++hits[static_cast<size_t>(i)];
-    });
-    for (int h : hits) EXPECT_EQ(h, 1);
+    };
+    parallel_for(0, 1000, 7, hit);
+    parallel_for_guided(0, 1000, 7, hit);
+    for (int h : hits) EXPECT_EQ(h, 2);
   }
   set_num_threads(available_cpus());
 }
