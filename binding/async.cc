@@ -15,10 +15,10 @@ void OwnerTurn::take() {
   taken_ = &t_async->background;
 }
 
-void drop_in_turn(void (*drop)(void*), void* p) {
-  Background* b = t_async ? &t_async->background : nullptr;
-  if (b && b->running() && !b->held())
-    b->drop_later(drop, p);
+void drop_or_defer(void (*drop)(void*), void* p) {
+  Background& b = t_async->background;
+  if (b.running() && !b.held())
+    b.drop_later(drop, p);
   else
     drop(p);
 }
@@ -69,7 +69,7 @@ napi_value Async::capture(std::function<void()> work, std::function<napi_value(n
 
 // ---- running ----
 Async::Async(napi_env env)
-    : background([d = &env_data()] { use_env_data(*d); },
+    : background([d = &env_data()] { t_env_data = d; },
                  [this] { napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking); }),
       env_(env) {
   check(env, napi_create_threadsafe_function(env, nullptr, nullptr, from_string(env, "sconce"), 0, 1, nullptr,

@@ -4,15 +4,13 @@
 
 namespace sconce::binding {
 
-static __thread EnvData* t_data = nullptr;
-EnvData& env_data() {
-  if (__builtin_expect(t_data == nullptr, 0)) {
-    t_data = new EnvData;  // lives as long as finalizers may run, which is past the thread's own destructors
-    current_account() = t_data->account;
-  }
-  return *t_data;
+__thread EnvData* t_env_data = nullptr;
+EnvData& make_env_data() {
+  t_env_data =
+      new EnvData;  // lives as long as finalizers may run, which is past the thread's own destructors
+  current_account() = t_env_data->account;
+  return *t_env_data;
 }
-void use_env_data(EnvData& owner) { t_data = &owner; }
 
 void drop_dead_refs(napi_env env) {
   auto& dead = env_data().dead_refs;

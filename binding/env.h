@@ -34,8 +34,12 @@ struct EnvData {
   Async* async = nullptr;               // made when first used: binding/async.h
   int calls_into_js = 0;                // that native calls are making
 };
-EnvData& env_data();                // of this thread; an environment never changes its thread
-void use_env_data(EnvData& owner);  // for a thread that works in the owner's stead
+extern __thread EnvData* t_env_data __attribute__((tls_model("initial-exec")));
+EnvData& make_env_data();
+// Of this thread; an environment never changes its thread.
+inline EnvData& env_data() {
+  return __builtin_expect(t_env_data != nullptr, 1) ? *t_env_data : make_env_data();
+}
 
 // Not null while a job of this thread is in flight, or a call is captured: binding/async.h.
 extern __thread Async* t_async __attribute__((tls_model("initial-exec")));
@@ -55,8 +59,15 @@ class OwnerTurn {
   void take();
   Background* taken_ = nullptr;
 };
+void drop_or_defer(void (*drop)(void*), void* p);
 // Drops what a finalizer was given: drop(p), now or when this thread next has the turn.
-void drop_in_turn(void (*drop)(void*), void* p);
+template <class Drop>
+void drop_in_turn(const Drop& drop, void* p) {
+  if (__builtin_expect(t_async != nullptr, 0))
+    drop_or_defer(drop, p);
+  else
+    drop(p);
+}
 
 // Thrown when a JavaScript exception is pending already.
 struct PendingException {};
