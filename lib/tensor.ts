@@ -499,7 +499,8 @@ export interface BackwardOptions {
 const ITEM_SIZE = [4, 8, 2, 2, 8, 4, 2, 1, 1, 1];
 const grads = new WeakMap<Tensor, Tensor>();
 
-function at(list: number[], dim: number): number {
+/** @internal An entry of a list that counts as Python's do. */
+export function at(list: number[], dim: number): number {
   const n = Math.max(list.length, 1);
   if (!Number.isInteger(dim)) throw new TypeError(`dim must be an integer, but got ${dim}`);
   if (list.length === 0) throw new RangeError(`Dimension specified as ${dim} but tensor has no dimensions`);

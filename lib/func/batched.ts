@@ -3,7 +3,7 @@ import type { DType, TypedArray } from '../dtype';
 import type { Device } from '../device';
 import type { GradFn } from '../autograd/node';
 import type { Handle } from '../native';
-import { Tensor, type RemovableHandle } from '../tensor';
+import { at, Tensor, type RemovableHandle } from '../tensor';
 import type { VmapLevel } from './levels';
 
 const NO_ITEM =
@@ -43,13 +43,13 @@ export class BatchedTensor extends Tensor {
   override size(): number[];
   override size(dim: number): number;
   override size(dim?: number): number | number[] {
-    return dim === undefined ? this.shape : pick(this.shape, dim);
+    return dim === undefined ? this.shape : at(this.shape, dim);
   }
   override stride(): number[];
   override stride(dim: number): number;
   override stride(dim?: number): number | number[] {
     const strides = without(this.value.stride(), this.bdim);
-    return dim === undefined ? strides : pick(strides, dim);
+    return dim === undefined ? strides : at(strides, dim);
   }
   override dim(): number {
     return this.value.dim() - 1;
@@ -173,17 +173,6 @@ export class BatchedTensor extends Tensor {
     const value = this.value.toString().replace(/^(?=.)/gm, '    ');
     return `BatchedTensor(lvl=${this.level.number}, bdim=${this.bdim}, value=\n${value}\n)`;
   }
-}
-
-function pick(list: number[], dim: number): number {
-  const n = Math.max(list.length, 1);
-  if (list.length === 0) throw new RangeError(`Dimension specified as ${dim} but tensor has no dimensions`);
-  if (dim < -n || dim >= n) {
-    throw new RangeError(
-      `Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${dim})`,
-    );
-  }
-  return list[dim < 0 ? dim + n : dim];
 }
 
 /** The batched tensor of this level, or null. */

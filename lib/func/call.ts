@@ -90,10 +90,6 @@ export class Call {
   batched(t: unknown): BatchedTensor | null {
     return at_level(t, this.level);
   }
-  /** The rank that one sample has. */
-  rank(t: Tensor): number {
-    return t.dim();
-  }
   /** All samples, along dimension 0; the tensor itself when it is the same for all. */
   front(t: Tensor): Tensor {
     const b = this.batched(t);

@@ -169,6 +169,67 @@ function problem(row: Row, { item, mapped, dims, form }: Plan): string | null {
   return null;
 }
 
+type Tensors = Tensor[];
+const stacked = (lists: Tensors[]): Tensors =>
+  lists[0].map((_, i) => torch.stack(lists.map((list) => list[i])));
+
+/** Two `vmap`s around each other, and tangents pushed through `vmap` and within it. */
+function composition_problem(row: Row, item: Case): string | null {
+  const specs = tensors_of(item.call);
+  const inputs = specs.map((s) => torch.stack(Array.from({ length: SIZE }, (_, k) => variant(s, k))));
+  const [form] = forms_of(
+    row.name,
+    make_arguments(
+      item.call,
+      specs.map((s) => variant(s, 0)),
+    ),
+  );
+  const f = (...x: Tensors): Tensors => tensors_in(apply(row.name, form, make_arguments(item.call, x)));
+  const loop = (...x: Tensors): Tensors =>
+    stacked(Array.from({ length: SIZE }, (_, k) => f(...x.map((t) => t.select(0, k)))));
+  const flipped = inputs.map((t) => t.flip(0));
+  const floats = inputs.filter(differentiable);
+  const ones = (list: Tensors): Tensors => list.map((t) => torch.ones_like(t));
+  const float_outputs = (list: Tensors): Tensors => list.filter(differentiable);
+  /** `g` as a function of its floating-point inputs alone, the others being those of `all`. */
+  const of_floats =
+    (g: (...x: Tensors) => Tensors, all: Tensors) =>
+    (...x: Tensors): Tensors => {
+      let next = 0;
+      return float_outputs(g(...all.map((t) => (differentiable(t) ? x[next++] : t))));
+    };
+  const expected: Record<string, Tensors> = {};
+  try {
+    expected['vmap of vmap'] = stacked([loop(...inputs), loop(...flipped)]);
+    const [, pushed] = torch.func.jvp(of_floats(loop, inputs), floats, ones(floats));
+    expected['jvp of vmap'] = expected['vmap of jvp'] = pushed;
+  } catch {
+    // Of samples that differ in shape, or without a derivative.
+  }
+  const push = (...x: Tensors): Tensors =>
+    torch.func.jvp(of_floats(f, x), x.filter(differentiable), ones(x.filter(differentiable)))[1];
+  const ours: Record<string, () => Tensors> = {
+    'vmap of vmap': () =>
+      torch.vmap(torch.vmap(f), { in_dims: -1 })(
+        ...inputs.map((t, i) => torch.stack([t, flipped[i]], t.dim())),
+      ),
+    'jvp of vmap': () => torch.func.jvp(of_floats(torch.vmap(f), inputs), floats, ones(floats))[1],
+    'vmap of jvp': () => torch.vmap(push)(...inputs),
+  };
+  for (const [name, theirs] of Object.entries(expected)) {
+    let list: Tensors;
+    try {
+      list = ours[name]();
+    } catch (error) {
+      if (REFUSED.test(message_of(error))) continue;
+      return `${name} threw ${message_of(error)}`;
+    }
+    const wrong = list.map((x, i) => differs(x, theirs[i], ['float64'])).find((p) => p !== null);
+    if (wrong !== undefined) return `${name}: ${wrong}`;
+  }
+  return null;
+}
+
 for (const [family, rows] of Object.entries(families)) {
   if (DRAWS.has(family)) continue;
   describe(family, () => {
@@ -181,6 +242,20 @@ for (const [family, rows] of Object.entries(families)) {
           ({ item, mapped, dims, form }) =>
             `${describe_call(row.name, item.call)} mapped=[${mapped.join()}] ${dims} ${form}`,
           (plan) => problem(row, plan),
+        );
+      });
+      const composed = concrete_row(row).cases.filter(
+        ({ dtype, call }) =>
+          dtype === 'float64' &&
+          tensors_of(call).some((t) => t.grad) &&
+          tensors_of(call).every((t) => t.data.length > 0),
+      );
+      if (composed.length === 0) continue;
+      test(`${row.name} under vmap composes`, () => {
+        each(
+          composed,
+          ({ call }) => describe_call(row.name, call),
+          (item) => composition_problem(row, item),
         );
       });
     }
