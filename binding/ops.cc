@@ -3,8 +3,10 @@
 // defaults.
 #include <map>
 
+#include "../csrc/core/profiler.h"
 #include "async.h"
 #include "env.h"
+#include "profiler.h"
 
 namespace sconce::binding {
 
@@ -169,7 +171,10 @@ napi_value call_op(napi_env env, napi_callback_info info) {
     if (__builtin_expect(t_async != nullptr, 0) && t_async->captures(op.returns))
       return capture_op(env, bound, values, made.n);
     Result r;
-    invoke(op, values, r, bound->in_place);
+    if (profiling())
+      profiled_invoke(env, op, values, r, bound->in_place);
+    else
+      invoke(op, values, r, bound->in_place);
     return give(env, r);
   });
 }

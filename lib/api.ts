@@ -34,6 +34,7 @@ export { vmap } from './func';
 export * as nn from './nn';
 export * as optim from './optim';
 export * as testing from './testing';
+export * as profiler from './profiler';
 export * as utils from './utils';
 export {
   enable_grad,

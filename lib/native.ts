@@ -90,6 +90,7 @@ export interface Native {
   node_name(n: NodeHandle): string;
   node_next(n: NodeHandle): [NodeHandle | null, number][];
   node_variable(n: NodeHandle): Handle | null;
+  node_saved(n: NodeHandle): Handle[];
   node_id(n: NodeHandle): number;
   node_register_hook(
     n: NodeHandle,
@@ -127,6 +128,10 @@ export interface Native {
   tangent_of(t: Handle, level: number): Handle | null;
   set_tangent(t: Handle, level: number, tangent: Handle | null): void;
   carries_tangent(t: Handle): boolean;
+  profiler_start(recordShapes: boolean, memory: boolean, stack: (() => number) | null): void;
+  profiler_stop(): unknown;
+  profiler_begin(name: string): number | null;
+  profiler_end(token: number, isAsync: boolean): void;
 
   new_generator(): GeneratorHandle;
   manual_seed(seed: number | bigint, g?: GeneratorHandle | null): void;

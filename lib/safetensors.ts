@@ -2,10 +2,10 @@
  * The safetensors file format: an 8-byte little-endian header length, a JSON header, then the tensors' bytes.
  * `import { save_file, load_file } from 'sconce/safetensors'`.
  */
-import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dtypeCode, DTYPES, type DType } from './dtype';
 import { guard } from './errors';
+import { write_atomically } from './files';
 import { native } from './native';
 import { Tensor } from './tensor';
 
@@ -103,26 +103,6 @@ function bytesOf(tensor: Tensor): Uint8Array {
   return bytes;
 }
 
-/** Writes under another name beside the file, then renames: a reader sees the old file or the new one. */
-function writeAtomically(filename: string, parts: Uint8Array[]): void {
-  const temporary = `${filename}.${randomBytes(6).toString('hex')}.tmp`;
-  const fd = openSync(temporary, 'wx');
-  try {
-    try {
-      for (const part of parts) {
-        for (let done = 0; done < part.length;) done += writeSync(fd, part, done);
-      }
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, filename);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-}
-
 /**
  * Saves tensors by name in the safetensors format, readable by Python's library. The write is atomic.
  *
@@ -166,7 +146,7 @@ export function save_file(
   unpadded.copy(padded);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  writeAtomically(filename, [length, padded, ...parts]);
+  write_atomically(filename, [length, padded, ...parts]);
 }
 
 /**

@@ -7,6 +7,7 @@
 #include "../ops/ops.h"
 #include "accumulate.h"
 #include "graph.h"
+#include "profiled_node.h"
 
 namespace sconce {
 
@@ -295,6 +296,7 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
     const auto index = static_cast<size_t>(ready.back());
     ready.pop_back();
     Ref<Node> node = tasks[index].node;
+    const ProfileScope evaluating(profiled_node(*node, ProfileKind::kEvaluate));
     TensorList in = std::move(tasks[index].buffer);
     if (in.empty()) in.resize(node->outputs.size());
     run_output_hooks(*node, in);
@@ -323,7 +325,10 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
         const Node::Hooks* h = node->hooks_if_any();
         TensorList grads_for_hooks;
         if (h && !h->post.items.empty()) grads_for_hooks = in;
-        out = node->apply(std::move(in), wanted);
+        {
+          const ProfileScope running(profiled_node(*node, ProfileKind::kNode, &in));
+          out = node->apply(std::move(in), wanted);
+        }
         if (!grads_for_hooks.empty()) {
           const auto post = h->post.items;
           for (const auto& hook : post) hook.second(out, grads_for_hooks);

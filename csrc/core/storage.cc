@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "pool.h"
+#include "profiler.h"
 
 // What lies behind a block's end, and blocks that wait to be used again, are nobody's to touch.
 #ifdef __SANITIZE_ADDRESS__
@@ -185,6 +186,7 @@ Ref<Storage> Storage::allocate(Device device, int64_t nbytes) {
   }
   s->nbytes_ = nbytes;
   s->device_ = device;
+  if (profiling()) profiler()->allocated(s, nbytes, device);
   return Ref<Storage>(s);
 }
 
@@ -198,6 +200,7 @@ Ref<Storage> Storage::wrap(void* data, int64_t nbytes, void (*release)(void*), v
 }
 
 void Storage::destroy(Storage* s) {
+  if (profiling()) profiler()->freed(s, s->nbytes_, s->device_);
   if (s->inline_) {
     constexpr size_t header = (sizeof(Storage) + kAlign - 1) / kAlign * kAlign;
     const size_t bytes = header + static_cast<size_t>(s->nbytes_);

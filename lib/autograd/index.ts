@@ -15,6 +15,7 @@ export * as functional from './functional';
 export * as forward_ad from './forward_ad';
 export * as graph from './graph';
 export { GradFn } from './node';
+export * as profiler from '../profiler/autograd';
 export {
   enable_grad,
   inference_mode,

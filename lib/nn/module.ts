@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { type Args, bind, is_plain_object } from '../args';
 import { no_grad } from '../autograd';
 import type { DType } from '../dtype';
+import { in_range, module_label, profiling } from '../profiler/ranges';
 import { Tensor } from '../tensor';
 import type { FullBackwardHook, FullBackwardPreHook } from './backward_hooks';
 import {
@@ -74,6 +75,11 @@ export class Module extends Callable {
 
   /** @internal */
   _call_impl(args: unknown[]): unknown {
+    if (profiling.modules) return in_range(module_label(this, this._get_name()), () => this.#call(args));
+    return this.#call(args);
+  }
+
+  #call(args: unknown[]): unknown {
     return this.#hooks === null
       ? (this.forward(...args) as unknown)
       : call_with_hooks(this, this.#hooks, args);

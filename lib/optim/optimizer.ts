@@ -7,6 +7,7 @@ import { native } from '../native';
 import { HookList, type RemovableHandle } from '../nn/hooks';
 import { type_name } from '../nn/module';
 import { reset_grad } from '../nn/parameter';
+import { in_range, profiling } from '../profiler/ranges';
 import { float, repr } from '../pyformat';
 import { Tensor } from '../tensor';
 
@@ -110,7 +111,16 @@ export abstract class Optimizer {
     return state;
   }
 
+  /** Under a profile, the range `Optimizer.step#SGD.step` around what it is. */
+  #in_range<T>(method: string, fn: () => T): T {
+    return profiling.ranges ? in_range(`Optimizer.${method}#${this.constructor.name}.${method}`, fn) : fn();
+  }
+
   zero_grad(options: boolean | { set_to_none?: boolean } = {}): void {
+    this.#in_range('zero_grad', () => this.#zero_grad(options));
+  }
+
+  #zero_grad(options: boolean | { set_to_none?: boolean }): void {
     const set_to_none = typeof options === 'boolean' ? options : (options.set_to_none ?? true);
     for (const group of this.param_groups) for (const param of group.params) reset_grad(param, set_to_none);
   }
@@ -119,11 +129,13 @@ export abstract class Optimizer {
   step(): null;
   step<T extends Tensor | number>(closure: () => T): T;
   step(closure: Closure | null = null): Tensor | number | null {
-    this.#begin_step();
-    const loss = closure === null ? null : enable_grad(closure);
-    this.#update();
-    this.#end_step();
-    return loss;
+    return this.#in_range('step', () => {
+      this.#begin_step();
+      const loss = closure === null ? null : enable_grad(closure);
+      this.#update();
+      this.#end_step();
+      return loss;
+    });
   }
 
   /**
