@@ -133,18 +133,30 @@ napi_value let_go_saved(napi_env env, napi_callback_info info) {
     return undefined(env);
   });
 }
+TensorList unpack(const std::shared_ptr<SavedList>& saved) {
+  SC_CHECK(saved && !saved->freed, kFreedText);
+  const Running running(saved->node ? saved->node : thread_state().running_node);
+  TensorList out;
+  for (const SavedTensor& s : saved->tensors) {
+    out.push_back(s());
+    s.end_of_use();
+  }
+  return out;
+}
 napi_value unpack_saved(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Args a(env, info);
-    const std::shared_ptr<SavedList> saved = saved_list(env, a.v[0]);
-    SC_CHECK(saved && !saved->freed, kFreedText);
-    const Running running(saved->node ? saved->node : thread_state().running_node);
-    TensorList out;
-    for (const SavedTensor& s : saved->tensors) {
-      out.push_back(s());
-      s.end_of_use();
-    }
-    return wrap_list(env, std::move(out));
+    return wrap_list(env, unpack(saved_list(env, a.v[0])));
+  });
+}
+
+// node_saved(node) -> the tensors that it keeps for its backward
+napi_value node_saved(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Args a(env, info);
+    const Ref<Node> node = unwrap_node(env, a.v[0]);
+    const auto* custom = dynamic_cast<const JsNode*>(node.get());
+    return wrap_list(env, custom ? unpack(custom->saved()) : saved_tensors_of(*node));
   });
 }
 
@@ -170,6 +182,7 @@ void init_function(napi_env env, napi_value exports) {
   SC_DEFINE(mark_in_place);
   SC_DEFINE(save_tensors);
   SC_DEFINE(unpack_saved);
+  SC_DEFINE(node_saved);
   SC_DEFINE(let_go_saved);
   SC_DEFINE(graph_task);
   SC_DEFINE(whole_graph);

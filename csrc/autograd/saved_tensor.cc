@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../ops/ops.h"
 #include "differentiable.h"
 
 namespace sconce {
@@ -197,8 +198,42 @@ void SavedTensor::end_of_use() const {
 
 static std::string stem(const std::string& name) { return name.substr(0, name.find("Backward")); }
 
+// Takes down what is read meanwhile.
+struct SavedReader;
+static __thread SavedReader* t_saved_reader __attribute__((tls_model("initial-exec"))) = nullptr;
+struct SavedReader {
+  TensorList found;
+  SavedReader* const before = t_saved_reader;
+  SavedReader() { t_saved_reader = this; }
+  ~SavedReader() { t_saved_reader = before; }
+  SavedReader(const SavedReader&) = delete;
+  void read(const Tensor& t) {
+    for (const Tensor& f : found)
+      if (f.is_same(t)) return;
+    found.push_back(t);
+  }
+};
+
+TensorList saved_tensors_of(Node& node) {
+  auto* formulas = dynamic_cast<FormulaNode*>(&node);
+  if (!formulas) return {};
+  NoGradGuard no_grad;
+  TensorList grads;
+  for (const OutputMeta& o : node.outputs) grads.push_back(ops::zeros_raw(o.sizes, o.dtype, o.device));
+  std::vector<bool> needed;
+  for (const Edge& e : node.edges) needed.push_back(static_cast<bool>(e));
+  SavedReader reader;
+  formulas->apply(std::move(grads), needed);
+  return std::move(reader.found);
+}
+
 Tensor SavedTensor::operator()() const {
-  if (packed_) return packed_->unpack();
+  SavedReader* const reader = t_saved_reader;
+  if (packed_) {
+    Tensor t = packed_->unpack();
+    if (reader) reader->read(t);
+    return t;
+  }
   if (!impl_) return {};
   const uint32_t now = impl_->version ? impl_->version->value : 0;
   if (now != version_) {
@@ -223,6 +258,7 @@ Tensor SavedTensor::operator()() const {
     throw_error(ErrorKind::kRuntime, text);
   }
   Tensor t(impl_);
+  if (reader) reader->read(t);
   if (is_output_ && thread_state().running_node) {
     Tensor again = whole_alias(t);
     if (thread_state().running_node->is_recorded())

@@ -88,6 +88,11 @@ class OperatorSuspended {
   InPlaceScope* in_place_;
 };
 
+// The tensors that an operator's node keeps for its backward, each once: found by running its formulas on
+// zeros, for formulas are closures. Empty for other nodes. Throws as a backward would when they are freed or
+// were modified.
+TensorList saved_tensors_of(Node& node);
+
 extern const char* const kFreedText;  // PyTorch's words for a second pass through a freed graph
 
 }  // namespace sconce

@@ -56,6 +56,7 @@ export function setTensorFactory(f: (h: Handle) => Tensor): void {
 }
 
 const nodes = new Map<number, WeakRef<GradFn>>();
+let sweep_at = 4096;
 /** One object per node while it is in use, so that `===` compares nodes. */
 export function wrapNode(n: NodeHandle | null): GradFn | null {
   if (n === null) return null;
@@ -64,6 +65,9 @@ export function wrapNode(n: NodeHandle | null): GradFn | null {
   if (known) return known;
   const g = new GradFn(n);
   nodes.set(id, new WeakRef(g));
-  if (nodes.size > 4096) for (const [k, r] of nodes) if (!r.deref()) nodes.delete(k);
+  if (nodes.size > sweep_at) {
+    for (const [k, r] of nodes) if (!r.deref()) nodes.delete(k);
+    sweep_at = Math.max(4096, 2 * nodes.size); // however many are in use
+  }
   return g;
 }

@@ -2,3 +2,4 @@
 
 export * as checkpoint from './checkpoint';
 export * as data from './data';
+export * as viz from './viz';
