@@ -89,3 +89,25 @@ test('the memory of terminated workers is given back', () => {
     console.log(allocated() - before);`);
   expect(result).toMatchObject({ status: 0, stdout: '0\n' });
 });
+
+test('each has its own modes, across await too', () => {
+  const report = `
+    const seen = [torch.is_grad_enabled(), torch.zeros(1).dtype];
+    torch.no_grad(async () => {
+      await new Promise((done) => setTimeout(done, 5));
+      seen.push(torch.is_grad_enabled());
+    }).then(() => parentPort.postMessage([...seen, torch.is_grad_enabled()]));`;
+  const result = runMain(`
+    const scope = torch.no_grad();
+    torch.set_default_dtype('float64');
+    const worker = await start(${JSON.stringify(report)});
+    const [seen] = await once(worker, 'message');
+    console.log(...seen, torch.is_grad_enabled(), torch.zeros(1).dtype);
+    scope.exit();
+    console.log(torch.is_grad_enabled());`);
+  expect(result).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: 'true float32 false true false float64\ntrue\n',
+  });
+});
