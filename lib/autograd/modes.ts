@@ -8,6 +8,7 @@ import {
   decorate,
   enter,
   isDecoration,
+  set,
   within,
   type AnyFunction,
   type Change,
@@ -92,10 +93,15 @@ export const current = (): Mode => ({
 });
 
 /** The three ways to use a mode: for a function, as a scope, as a decorator. `name` is what errors call it. */
-export function use<T>(changes: readonly Change[], name: string, args: readonly unknown[]): T {
+export function use<T>(
+  changes: readonly Change[],
+  name: string,
+  args: readonly unknown[],
+  open: (changes: readonly Change[]) => ModeScope = enter,
+): T {
   if (isDecoration(args)) return decorate(changes, args) as T;
   const [fn] = args;
-  if (fn === undefined) return enter(changes) as T;
+  if (fn === undefined) return open(changes) as T;
   if (typeof fn !== 'function') throw new TypeError(`${name}(fn): fn must be a function, not ${typeof fn}`);
   return within(changes, fn as () => T);
 }
@@ -210,7 +216,7 @@ export function set_grad_enabled(mode: boolean, ...rest: unknown[]): unknown {
       `set_grad_enabled(): argument 'enabled' (position 1) must be bool, not ${typeof mode}`,
     );
   }
-  return use([change(switches.grad, mode)], 'set_grad_enabled', rest);
+  return use([change(switches.grad, mode)], 'set_grad_enabled', rest, set);
 }
 
 /**
@@ -231,7 +237,7 @@ export function set_default_dtype(dtype: DType, ...rest: unknown[]): unknown {
   const before = native.get_default_dtype();
   guard(() => native.set_default_dtype(code)); // refused before a scope is opened
   native.set_default_dtype(before);
-  return use([change(switches.default_dtype, code)], 'set_default_dtype', rest);
+  return use([change(switches.default_dtype, code)], 'set_default_dtype', rest, set);
 }
 
 export const is_grad_enabled = (): boolean => native.is_grad_enabled();

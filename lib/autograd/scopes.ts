@@ -50,9 +50,15 @@ const BOUNDED = null;
 
 class Scope {
   ended = false;
+  /** Opened by a setter (`set_grad_enabled(false)`), and nobody has asked for its end: it may be for good. */
+  set_only = false;
+  /** What was innermost when it opened, until the function that opened it is left. */
+  under: Scope | null = null;
+  /** The setter's scope that this one took the place of, as long as this one may yet end. */
+  replaced: Scope | null = null;
   constructor(
     readonly changes: readonly Change[],
-    readonly outer: Scope | null,
+    public outer: Scope | null,
     public site: Site,
   ) {}
 }
@@ -65,6 +71,8 @@ interface Applied {
 
 /** What is switched at present, outermost first. */
 const applied: Applied[] = [];
+/** @internal For tests. */
+export const scopes_applied = (): number => applied.length;
 /** The continuations that are running, each within the one before. */
 const frames: { base: number; outer: Scope | null; inherits: boolean }[] = [];
 /** The innermost scope: what starts now inherits it. */
@@ -274,7 +282,8 @@ function suspend(id: number): void {
     withdraw(scope);
     scope.site = BOUNDED; // by the function that goes on later
     dropped.register(scope, null, scope);
-    head = scope.outer;
+    head = scope.under;
+    scope.under = null;
   }
 }
 
@@ -282,21 +291,66 @@ function suspend(id: number): void {
 
 /** Opens a scope in which `changes` hold: until it is left, in the async function that called, or in whatever runs now. */
 export function enter(changes: readonly Change[]): ModeScope {
-  const scope = start(new Scope(changes, head, capture()));
+  const scope = opened(changes, head);
+  const exit = (): void => leave(scope);
+  return Object.assign(decorator(changes, exit), { exit, [Symbol.dispose]: exit }) as ModeScope;
+}
+
+/**
+ * The same for a setter, whose scope is mostly never left. Calls that follow one another in a loop shall not pile up, so a
+ * setter's scope takes the place of the one before it, unless somebody asks for its end: `using` does at once.
+ */
+export function set(changes: readonly Change[]): ModeScope {
+  let before = head?.set_only && same_switches(head.changes, changes) ? head : null;
+  // Many in one go, from one function: the one before is left, and not only passed over.
+  if (before?.site && applied.length > MANY && openedIn(before, calls(capture()).slice(OWN_CALLS))) {
+    leave(before);
+    before = null;
+  }
+  const scope = opened(changes, before ? before.outer : head);
+  scope.set_only = true;
+  scope.replaced = before;
+  if (before) before.replaced = null;
+  const exit = (): (() => void) => {
+    if (scope.replaced) scope.outer = scope.replaced;
+    scope.replaced = null;
+    scope.set_only = false;
+    return () => leave(scope);
+  };
+  return Object.defineProperties(
+    decorator(changes, () => leave(scope)),
+    { exit: { get: exit }, [Symbol.dispose]: { get: exit } },
+  ) as ModeScope;
+}
+
+const MANY = 16;
+/** The calls between a setter's caller and the capture: set(), use() and the setter. */
+const OWN_CALLS = 3;
+
+const same_switches = (a: readonly Change[], b: readonly Change[]): boolean =>
+  a.length === b.length && a.every(([swap], i) => swap === b[i][0]);
+
+function opened(changes: readonly Change[], outer: Scope | null): Scope {
+  const scope = start(new Scope(changes, outer, capture()));
+  scope.under = head;
   head = scope;
   apply(scope);
-  const exit = (): void => {
-    if (scope.ended) return;
-    end(scope);
-    withdraw(scope);
-    head = alive(head);
-  };
-  const result = (...args: unknown[]): unknown => {
+  return scope;
+}
+
+function leave(scope: Scope): void {
+  if (scope.ended) return;
+  end(scope);
+  withdraw(scope);
+  head = alive(head === scope ? (scope.under ?? scope.outer) : head);
+}
+
+const decorator =
+  (changes: readonly Change[], exit: () => void) =>
+  (...args: unknown[]): unknown => {
     exit();
     return decorate(changes, args);
   };
-  return Object.assign(result, { exit, [Symbol.dispose]: exit }) as ModeScope;
-}
 
 const isThenable = (v: object): v is PromiseLike<unknown> =>
   typeof (v as { then?: unknown }).then === 'function';

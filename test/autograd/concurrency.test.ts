@@ -4,6 +4,8 @@ import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import torch, { nn, optim } from '../../lib';
+import { scopes_applied } from '../../lib/autograd/scopes';
+import { native } from '../../lib/native';
 
 const x = torch.ones(2, { requires_grad: true });
 const tracks = (): boolean => x.mul(2).requires_grad;
@@ -428,6 +430,62 @@ test('set_grad_enabled without a function holds in the async function that calle
   expect(tracks()).toBe(true);
   expect(await pending).toBe(false);
   expect(tracks()).toBe(true);
+});
+
+test('setters in a loop do not pile up', async () => {
+  const f = async (): Promise<number> => {
+    for (let i = 0; i < 50; ++i) {
+      torch.set_grad_enabled(i % 2 === 0);
+      await null;
+      expect(tracks()).toBe(i % 2 === 0);
+      torch.set_default_dtype(i % 2 === 0 ? 'float64' : 'float32');
+      await null;
+      expect([tracks(), torch.zeros(1).dtype]).toEqual([i % 2 === 0, i % 2 === 0 ? 'float64' : 'float32']);
+    }
+    const spy = jest.spyOn(native, 'set_grad_enabled');
+    await null;
+    const calls = spy.mock.calls.length;
+    spy.mockRestore();
+    return calls;
+  };
+  expect(await f()).toBeLessThan(110);
+  const g = async (): Promise<number> => {
+    for (let i = 0; i < 50; ++i) {
+      torch.set_grad_enabled(i % 2 === 0);
+      await null;
+    }
+    const spy = jest.spyOn(native, 'set_grad_enabled');
+    await null;
+    const calls = spy.mock.calls.length;
+    spy.mockRestore();
+    return calls;
+  };
+  expect(await g()).toBeLessThan(6);
+  expect([tracks(), torch.zeros(1).dtype]).toEqual([true, 'float32']);
+});
+
+test('nor do they in synchronous code', () => {
+  for (let i = 0; i < 2000; ++i) torch.set_grad_enabled(i % 2 === 0);
+  expect(tracks()).toBe(false);
+  torch.set_grad_enabled(true);
+  expect(scopes_applied()).toBeLessThan(40);
+});
+
+test('a setter with using gives back what the setter before it had set', async () => {
+  const f = async (): Promise<boolean[]> => {
+    torch.set_grad_enabled(false);
+    await null;
+    const seen = [tracks()];
+    {
+      using _ = torch.set_grad_enabled(true);
+      await null;
+      seen.push(tracks());
+    }
+    seen.push(tracks());
+    await null;
+    return [...seen, tracks()];
+  };
+  expect(await f()).toEqual([false, true, false, false]);
 });
 
 test('a function that returns a promise need not be an async one', async () => {
