@@ -281,6 +281,20 @@ describe('hooks and custom functions', () => {
     expect(bits(await later!)).toEqual([2, 2]);
   });
 
+  test('checkpoints compute their activations again', async () => {
+    const { checkpoint } = torch.utils.checkpoint;
+    const run = async (backward: (t: Tensor) => Promise<void> | void): Promise<number[]> => {
+      torch.manual_seed(2);
+      const w = torch.randn(8, 8).requires_grad_();
+      const layer = (x: Tensor): Tensor => nn.functional.dropout(x.matmul(w).tanh(), 0.5, true);
+      let h = torch.randn(4, 8);
+      for (let i = 0; i < 3; ++i) h = checkpoint(layer, h, { use_reentrant: false });
+      await backward(h.sum());
+      return bits(w.grad);
+    };
+    expect(await run((t) => t.backward_async())).toEqual(await run((t) => t.backward()));
+  });
+
   test('saved tensor hooks', async () => {
     const seen: string[] = [];
     const x = torch.tensor([3], { requires_grad: true });

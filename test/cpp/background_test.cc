@@ -94,12 +94,14 @@ TEST(Background, TheOwnerMayUseTheSameTensorsMeanwhile) {
   const Tensor x = ones({20}).set_requires_grad(true);
   int64_t calls = 0;
   for (int round = 0; round < 20; ++round) {
-    owner.background.start(thread_state(), [loss = chain(x, 200)] {
+    Tensor made =
+        chain(x, 200);  // in a statement of its own: what that leaves behind is dropped before the start
+    owner.background.start(thread_state(), [loss = std::move(made)] {
       BackwardOptions o;
       o.create_graph = true;
       run_backward({loss}, {}, {}, o);
     });
-    Tensor kept = x;
+    Tensor kept;
     EXPECT_FALSE(owner.serve([&] {
       owner.call([&] {
         kept = ops::add(x, x).detach();
