@@ -91,7 +91,7 @@ napi_value doubles(napi_env env, size_t n, double** data) {
 
 // profiler_stop() -> what was recorded; the layout is known to lib/profiler/events.ts
 napi_value profiler_stop(napi_env env, napi_callback_info) {
-  return guarded_aside(env, [&] {
+  return guarded(env, [&] {  // what the session refers to is dropped in turn
     SC_CHECK(session(), "Can't disable Kineto profiler when it's not running");
     const std::unique_ptr<Session> s = std::move(session());
     t_profiler = nullptr;
