@@ -181,9 +181,6 @@ class Application {
   /** Of the function's outputs, null for what is no tensor. */
   readonly metas: (Meta | null)[] = [];
   readonly separate: boolean;
-  /** Inputs that requires a gradient and are leaves, as seen before forward. */
-  readonly leaves: Set<unknown>;
-
   constructor(
     readonly fn: typeof Function,
     readonly args: unknown[],
@@ -191,7 +188,6 @@ class Application {
     this.inputs = args.filter((a) => a instanceof Tensor);
     this.ctx.needs_input_grad = args.map((a) => a instanceof Tensor && a.requires_grad);
     this.separate = fn.setup_context !== Function.setup_context;
-    this.leaves = new Set(this.inputs.filter((t) => t.requires_grad && t.is_leaf));
   }
 
   run(): unknown {
@@ -288,7 +284,7 @@ class Application {
   }
 
   check_written(t: Tensor, outputs: number): void {
-    if (this.leaves.has(t)) {
+    if (t.requires_grad && t.is_leaf) {
       throw new Error('a leaf Variable that requires grad has been used in an in-place operation.');
     }
     if (t._is_view() && outputs > 1) {
@@ -357,7 +353,9 @@ function quietly<T>(fn: () => T): T {
 }
 
 function with_levels<T>(levels: bigint, fn: () => T): T {
-  const before = native.set_visible_dual_levels(levels);
+  const before = native.visible_dual_levels();
+  if (before === levels) return fn();
+  native.set_visible_dual_levels(levels);
   try {
     return fn();
   } finally {

@@ -2,6 +2,7 @@
 export { backward, grad, type BackwardAllOptions, type GradOptions } from './gradient';
 export { backward_async, grad_async } from './async';
 export { Function, FunctionCtx, once_differentiable } from './function';
+export * as function from './function_module';
 export {
   gradcheck,
   gradgradcheck,

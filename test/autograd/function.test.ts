@@ -458,6 +458,11 @@ test('saved tensors can be read outside of backward', () => {
   expect(() => ctx!.saved_tensors).toThrow('Trying to backward through the graph a second time');
 });
 
+test('torch.autograd.function has them too', () => {
+  expect(autograd.function.once_differentiable).toBe(autograd.once_differentiable);
+  expect(autograd.function.Function).toBe(autograd.Function);
+});
+
 test('once_differentiable as a decorator keeps the class', () => {
   class Cube extends autograd.Function {
     static readonly factor = 3;

@@ -1,0 +1,2 @@
+// torch.autograd.function.
+export { Function, FunctionCtx, once_differentiable } from './function';
