@@ -230,6 +230,7 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
   std::vector<bool> reached(inputs.size(), false);
   if (!inputs.empty()) {
     for (Task& t : tasks) t.needed = false;
+    const size_t in_graph = tasks.size();  // inputs that are not part of it are added behind
     for (size_t i = 0; i < inputs.size(); ++i) {
       SC_CHECK(inputs[i].requires_grad(), "One of the differentiated Tensors does not require grad");
       const Edge e = gradient_edge(inputs[i]);
@@ -245,8 +246,8 @@ TensorList run_backward(const TensorList& roots, const TensorList& grads, const 
     // A node must run when one of its successors runs or catches something: iterate in reverse topological
     // order.
     std::vector<int> order, pending;
-    std::vector<int> deps(tasks.size());
-    for (size_t i = 0; i < tasks.size(); ++i) {
+    std::vector<int> deps(in_graph);
+    for (size_t i = 0; i < in_graph; ++i) {
       deps[i] = tasks[i].dependencies;
       if (deps[i] == 0) pending.push_back(static_cast<int>(i));
     }

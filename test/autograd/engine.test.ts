@@ -69,6 +69,17 @@ describe('backward', () => {
     expect(autograd.grad(a.mul(3).sum(), [a, b], { materialize_grads: true })[1].tolist()).toEqual([0]);
   });
 
+  test('with respect to the result of another graph, however wide that is', () => {
+    const x = torch.ones(2, { requires_grad: true });
+    const leaves = Array.from({ length: 5000 }, () => torch.ones(1, { requires_grad: true }));
+    const elsewhere = torch.cat(leaves);
+    for (let i = 0; i < 20; ++i) {
+      const [gx, none] = autograd.grad(x.mul(3).sum(), [x, elsewhere], { allow_unused: true });
+      expect(gx?.tolist()).toEqual([3, 3]);
+      expect(none).toBeNull();
+    }
+  });
+
   test('hooks: change the gradient, see it, remove themselves', () => {
     const x = leaf([1, 2]);
     const seen: number[][] = [];
