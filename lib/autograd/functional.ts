@@ -209,11 +209,7 @@ export function vjp(
   strict?: boolean,
 ): [Many, Many];
 export function vjp(func: Fn, inputs: Many, ...rest: unknown[]): [Many, Many] {
-  const { v, create_graph, strict } = plain(
-    'vjp',
-    { v: null, create_graph: false, strict: false },
-    rest,
-  );
+  const { v, create_graph, strict } = plain('vjp', { v: null, create_graph: false, strict: false }, rest);
   const { given, ins, outs, weights } = enable_grad(() => {
     const given = listed(inputs, 'inputs', 'vjp');
     const ins = prepared(given.tensors, create_graph, true);
@@ -253,11 +249,7 @@ export function jvp(
   strict?: boolean,
 ): [Many, Many];
 export function jvp(func: Fn, inputs: Many, ...rest: unknown[]): [Many, Many] {
-  const { v, create_graph, strict } = plain(
-    'jvp',
-    { v: null, create_graph: false, strict: false },
-    rest,
-  );
+  const { v, create_graph, strict } = plain('jvp', { v: null, create_graph: false, strict: false }, rest);
   const { outs, weights, linear, dual } = enable_grad(() => {
     const given = listed(inputs, 'inputs', 'jvp');
     const ins = prepared(given.tensors, create_graph, true);
@@ -321,11 +313,7 @@ export function vhp(
   strict?: boolean,
 ): [Many, Many];
 export function vhp(func: Fn, inputs: Many, ...rest: unknown[]): [Many, Many] {
-  const { v, create_graph, strict } = plain(
-    'vhp',
-    { v: null, create_graph: false, strict: false },
-    rest,
-  );
+  const { v, create_graph, strict } = plain('vhp', { v: null, create_graph: false, strict: false }, rest);
   const { given, ins, out, weights, gradient } = enable_grad(() =>
     recorded_gradient('vhp', func, inputs, v, create_graph, strict),
   );
@@ -356,11 +344,7 @@ export function hvp(
   strict?: boolean,
 ): [Many, Many];
 export function hvp(func: Fn, inputs: Many, ...rest: unknown[]): [Many, Many] {
-  const { v, create_graph, strict } = plain(
-    'hvp',
-    { v: null, create_graph: false, strict: false },
-    rest,
-  );
+  const { v, create_graph, strict } = plain('hvp', { v: null, create_graph: false, strict: false }, rest);
   const { given, ins, out, weights, linear, dual } = enable_grad(() => {
     const recorded = recorded_gradient('hvp', func, inputs, v, create_graph, strict);
     const dual = recorded.ins.map((t) => ops.zeros_like(t).requires_grad_());
@@ -380,7 +364,7 @@ export function hvp(func: Fn, inputs: Many, ...rest: unknown[]): [Many, Many] {
 type Nested = Tensor | Tensor[] | Tensor[][];
 const nested = (rows: Tensor[][], outputs: boolean, inputs: boolean): Nested => {
   const unpacked = inputs ? rows : rows.map((row) => row[0]);
-  return (outputs ? unpacked : unpacked[0]);
+  return outputs ? unpacked : unpacked[0];
 };
 
 const STRATEGIES = ['forward-mode', 'reverse-mode'];

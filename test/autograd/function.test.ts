@@ -447,12 +447,7 @@ test('saved tensors can be read outside of backward', () => {
   const x = leaf(0);
   const y = f.apply(x) as Tensor;
   const [sx, sy] = ctx!.saved_tensors;
-  expect([sx.is_leaf, sx.requires_grad, sy.grad_fn === y.grad_fn, list(sy)]).toEqual([
-    true,
-    true,
-    true,
-    [1],
-  ]);
+  expect([sx.is_leaf, sx.requires_grad, sy.grad_fn === y.grad_fn, list(sy)]).toEqual([true, true, true, [1]]);
   sy.mul(3).backward();
   expect(list(x.grad)).toEqual([3]);
   expect(() => ctx!.saved_tensors).toThrow('Trying to backward through the graph a second time');
