@@ -3,7 +3,7 @@ import torch, { autograd, type Tensor } from '../../lib';
 import { matches_recorded } from './recorded';
 
 type Ctx = autograd.FunctionCtx;
- 
+
 type Fn = (...args: any[]) => unknown;
 
 const leaf = (...values: number[]): Tensor => torch.tensor(values, { requires_grad: true });
@@ -116,9 +116,7 @@ matches_recorded('custom_function_rules', {
       ctx.save_for_backward(y);
       return y;
     };
-    const y = make(forward, (ctx: Ctx, g: Tensor) => g.mul(ctx.saved_tensors[0])).apply(
-      leaf(1, 2),
-    ) as Tensor;
+    const y = make(forward, (ctx: Ctx, g: Tensor) => g.mul(ctx.saved_tensors[0])).apply(leaf(1, 2)) as Tensor;
     y.add_(1);
     y.sum().backward();
   },
