@@ -12,7 +12,7 @@ const twice = (_: Ctx, x: Tensor): Tensor => x.mul(2);
 
 function make(forward: Fn, backward: Fn = pass, more: Record<string, Fn> = {}): typeof autograd.Function {
   class F extends autograd.Function {}
-  return Object.assign(F, { forward, backward, ...more }) as typeof autograd.Function;
+  return Object.assign<typeof autograd.Function, object>(F, { forward, backward, ...more });
 }
 function run(
   forward: Fn,
