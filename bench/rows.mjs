@@ -161,6 +161,16 @@ export const rows = {
       return () => a.mul(b).sum().backward();
     },
   },
+  backward_chain: {
+    about: 'backward of 1,000 additions, 4 elements',
+    target: 4,
+    make() {
+      const [a, b] = operands(4);
+      let y = a.requires_grad_();
+      for (let i = 0; i < 1000; ++i) y = y.add(b);
+      return () => y.backward(b, { retain_graph: true });
+    },
+  },
   gradcheck: {
     about: 'gradcheck of a product of two matrices of 20x20',
     target: 1,

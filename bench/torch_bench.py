@@ -171,6 +171,14 @@ def backward_small():
     return lambda: (a * b).sum().backward()
 
 
+def backward_chain():
+    a, b = torch.randn(4, requires_grad=True), torch.randn(4)
+    y = a
+    for _ in range(1000):
+        y = y + b
+    return lambda: y.backward(b, retain_graph=True)
+
+
 def gradcheck():
     a, b = (torch.randn(20, 20, dtype=torch.float64, requires_grad=True) for _ in range(2))
     return lambda: torch.autograd.gradcheck(torch.matmul, (a, b))
@@ -204,6 +212,7 @@ def matmul():
 ROWS = {
     "two_layer": two_layer, "lenet": lenet, "resnet18": resnet18, "gpt": gpt, "lstm": lstm,
     "add_small": add_small, "add_small_grad": add_small_grad, "backward_small": backward_small,
+    "backward_chain": backward_chain,
     "gradcheck": gradcheck,
     "add_large": add_large, "exp_large": lambda: unary_large(torch.exp),
     "tanh_large": lambda: unary_large(torch.tanh), "gelu_large": lambda: unary_large(F.gelu),
