@@ -16,6 +16,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
     init_forward(e, exports);
     init_function(e, exports);
     init_profiler(e, exports);
+    init_graph(e, exports);
     init_random(e, exports);
     init_system(e, exports);
     init_async(e, exports);

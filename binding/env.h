@@ -200,6 +200,7 @@ void init_autograd(napi_env env, napi_value exports);
 void init_function(napi_env env, napi_value exports);
 void init_forward(napi_env env, napi_value exports);
 void init_profiler(napi_env env, napi_value exports);
+void init_graph(napi_env env, napi_value exports);
 void init_random(napi_env env, napi_value exports);
 void init_system(napi_env env, napi_value exports);
 void init_async(napi_env env, napi_value exports);

@@ -2,7 +2,10 @@
 import { setTensorFactory } from './autograd/node';
 import { Tensor as TensorClass } from './tensor';
 
-setTensorFactory((h) => new TensorClass(h));
+setTensorFactory(
+  (h) => new TensorClass(h),
+  (v) => v instanceof TensorClass,
+);
 
 export * from './generated/ops';
 export * from './creation';
@@ -36,6 +39,11 @@ export * as optim from './optim';
 export * as testing from './testing';
 export * as profiler from './profiler';
 export * as utils from './utils';
+export {
+  is_anomaly_check_nan_enabled,
+  is_anomaly_enabled,
+  set_anomaly_enabled,
+} from './autograd/anomaly_mode';
 export {
   enable_grad,
   inference_mode,

@@ -12,6 +12,15 @@ export type NodeHandle = { readonly __node: unique symbol };
 export type SavedHandle = { readonly __saved: unique symbol };
 /** An opaque reference to native calls that wait to run off the JavaScript thread. */
 export type JobHandle = { readonly __job: unique symbol };
+/** An opaque reference to a hook in the graph. */
+export type HookHandle = { readonly __hook: unique symbol };
+/** Where a gradient comes from or goes to: a tensor, or an output of a node. */
+export type EndHandle = Handle | [NodeHandle, number];
+/** A number of nodes, and the bytes of what they keep for backward. */
+export interface NodeCount {
+  nodes: number;
+  saved_bytes: number;
+}
 /** An opaque reference to a random generator. */
 export type GeneratorHandle = { readonly __generator: unique symbol };
 
@@ -64,16 +73,16 @@ export interface Native {
   edges(t: Handle, keep: number): Handle;
 
   backward(
-    roots: Handle[],
+    roots: EndHandle[],
     grads: (Handle | null)[],
-    inputs: Handle[],
+    inputs: EndHandle[],
     retainGraph: boolean,
     createGraph: boolean,
   ): void;
   grad_of(
-    outputs: Handle[],
+    outputs: EndHandle[],
     grads: (Handle | null)[],
-    inputs: Handle[],
+    inputs: EndHandle[],
     retainGraph: boolean,
     createGraph: boolean,
     allowUnused: boolean,
@@ -82,28 +91,50 @@ export interface Native {
   is_grad_enabled(): boolean;
   set_inference_mode(v: boolean): boolean;
   is_inference_mode_enabled(): boolean;
-  set_pack_hook(fn: ((t: Handle) => () => Handle) | null, needs: SavedHandle | null): void;
-  set_anomaly_mode(enabled: boolean, checkNan: boolean): void;
-  register_hook(t: Handle, fn: (g: Handle) => Handle | null | undefined): number;
-  remove_hook(t: Handle, id: number): void;
-  register_post_accumulate_grad_hook(t: Handle, fn: (t: Handle) => void): number;
+  set_pack_hook(
+    fn: ((t: Handle) => () => Handle) | null,
+    needs: SavedHandle | null,
+    beforeWrite: ((t: Handle) => void) | null,
+  ): void;
+  register_hook(t: Handle, fn: (g: Handle | null) => Handle | null, name: string): HookHandle;
+  register_post_accumulate_grad_hook(t: Handle, fn: (t: Handle) => void): HookHandle;
+  remove_hook(hook: HookHandle): void;
+  node_register_hook(
+    n: NodeHandle,
+    fn: (gradInputs: (Handle | null)[], gradOutputs: (Handle | null)[]) => (Handle | null)[] | null,
+    name: string,
+  ): HookHandle;
+  node_register_prehook(
+    n: NodeHandle,
+    fn: (gradOutputs: (Handle | null)[]) => (Handle | null)[] | null,
+    name: string,
+  ): HookHandle;
   node_name(n: NodeHandle): string;
   node_next(n: NodeHandle): [NodeHandle | null, number][];
   node_variable(n: NodeHandle): Handle | null;
   node_saved(n: NodeHandle): Handle[];
   node_id(n: NodeHandle): number;
-  node_register_hook(
-    n: NodeHandle,
-    fn: (
-      gradInputs: (Handle | null)[],
-      gradOutputs: (Handle | null)[],
-    ) => (Handle | null)[] | null | undefined,
-  ): number;
-  node_register_prehook(
-    n: NodeHandle,
-    fn: (gradOutputs: (Handle | null)[]) => (Handle | null)[] | null | undefined,
-  ): number;
-  node_remove_hook(n: NodeHandle, id: number): void;
+  node_sequence_nr(n: NodeHandle): number | bigint;
+  node_outputs(n: NodeHandle): [shape: number[], dtype: number, device: string][];
+  node_metadata(n: NodeHandle, fresh: Record<string, unknown>): Record<string, unknown>;
+  node_trace(n: NodeHandle): [trace: object | null, parent: NodeHandle | null];
+  tensor_edge(t: Handle): [NodeHandle, number] | null;
+  increment_version(t: Handle): void;
+  version_counter(t: Handle): number;
+  current_pass(): number;
+  pass_runs(id: number): boolean;
+  pass_reaches(n: NodeHandle): boolean;
+  graph_statistics(): NodeCount & {
+    by_name: Record<string, NodeCount>;
+    graphs: number;
+    largest: (NodeCount & { last: NodeHandle }) | null;
+  };
+  set_tracer(
+    record: () => Error,
+    text: (trace: Error) => string,
+    report: (nodes: [name: string, trace: Error | null][]) => void,
+  ): void;
+  set_anomaly_mode(enabled: boolean, checkNan: boolean): void;
   custom_node(
     name: string,
     inputs: Handle[],

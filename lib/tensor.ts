@@ -8,14 +8,13 @@ import type { TensorMethods } from './generated/methods';
 import { index, index_put, index_put_, type Index } from './indexing';
 import { interception } from './interception';
 import { native, type Handle } from './native';
-import { wrapNode, type GradFn } from './autograd/node';
+import { end_handle, type TensorOrEdge } from './autograd/edge';
+import { lower_grad, wrapNode, type GradFn } from './autograd/node';
 import { format_tensor } from './printing';
+import { hook_name, removable, type RemovableHandle } from './removable';
 import { Device } from './device';
 
-/** Handle of a removable hook, as `register_hook` returns it. */
-export interface RemovableHandle {
-  remove(): void;
-}
+export type { RemovableHandle };
 
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the generated operators are on the prototype
 export interface Tensor extends TensorMethods {}
@@ -217,7 +216,7 @@ export class Tensor {
     gradient?: Tensor | null | BackwardOptions,
     retain_graph?: boolean | null,
     create_graph = false,
-    inputs?: Tensor | Tensor[] | null,
+    inputs?: BackwardOptions['inputs'],
   ): void {
     if (interception.transforms > 0) {
       throw new Error(
@@ -242,15 +241,9 @@ export class Tensor {
       ({ retain_graph: retain, create_graph: create = false, inputs: into } = retain);
     }
     const list = into === null || into === undefined ? [] : Array.isArray(into) ? into : [into];
-    if (into && list.length === 0) throw new Error("'inputs' argument to backward() cannot be empty.");
+    if (into && list.length === 0) throw new Error('`inputs` argument to `backward()` cannot be empty.');
     try {
-      native.backward(
-        [this._h],
-        [g?._h ?? null],
-        list.map((t) => t._h),
-        retain ?? create,
-        create,
-      );
+      native.backward([this._h], [g?._h ?? null], list.map(end_handle), retain ?? create, create);
     } catch (e) {
       rethrow(e);
     }
@@ -275,21 +268,45 @@ export class Tensor {
     gradient?: Tensor | null,
     retain_graph?: boolean | null,
     create_graph?: boolean,
-    inputs?: Tensor | Tensor[] | null,
+    inputs?: BackwardOptions['inputs'],
     options?: AsyncOptions,
   ): Promise<void>;
   backward_async(...args: unknown[]): Promise<void> {
     return one_in_turn(this.backward.bind(this), args);
   }
-  /** Calls `hook(grad)` whenever a gradient of this tensor is computed; what it returns, if anything, replaces the gradient. */
+  /**
+   * Calls `hook(grad)` whenever a gradient of this tensor is computed (null when none reached it); what it returns, if anything, replaces
+   * the gradient, and must be of the same shape, dtype and device. Hooks run in the order of registration, before `retain_grad()` and
+   * before node hooks. A tensor that is written in place afterwards leaves its hooks with the value that it had.
+   *
+   * Throws when this tensor needs no gradient. See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html
+   *
+   * @example
+   * const v = torch.tensor([0, 0, 0], { requires_grad: true });
+   * const handle = v.register_hook((grad) => grad.mul(2));
+   * v.backward(torch.tensor([1, 2, 3]));
+   * v.grad.tolist(); // [2, 4, 6]
+   * handle.remove();
+   */
   register_hook(hook: (grad: Tensor) => Tensor | null | undefined | void): RemovableHandle {
-    const id = guard(() => native.register_hook(this._h, (g) => hook(new Tensor(g))?._h));
-    return { remove: () => native.remove_hook(this._h, id) };
+    return removable(guard(() => native.register_hook(this._h, on_gradient(hook), hook_name(hook))));
   }
-  /** Calls `hook(tensor)` after a gradient was added to this leaf's `.grad`. */
+  /**
+   * Calls `hook(tensor)` after a gradient was added to this leaf's `.grad`, after all other hooks. It returns nothing.
+   *
+   * Throws when this is no leaf, or needs no gradient. See
+   * https://docs.pytorch.org/docs/stable/generated/torch.Tensor.register_post_accumulate_grad_hook.html
+   *
+   * @example
+   * const v = torch.tensor([0, 0, 0], { requires_grad: true });
+   * const handle = v.register_post_accumulate_grad_hook((p) => torch.no_grad(() => p.sub_(p.grad)));
+   * v.backward(torch.tensor([1, 2, 3]));
+   * v.tolist(); // [-1, -2, -3]
+   * handle.remove();
+   */
   register_post_accumulate_grad_hook(hook: (tensor: Tensor) => void): RemovableHandle {
-    const id = guard(() => native.register_post_accumulate_grad_hook(this._h, () => hook(this)));
-    return { remove: () => native.remove_hook(this._h, id) };
+    const run = on_accumulated(hook, new WeakRef(this));
+    return removable(guard(() => native.register_post_accumulate_grad_hook(this._h, run)));
   }
 
   // ---- values ----
@@ -493,11 +510,21 @@ export interface BackwardOptions {
   gradient?: Tensor | null;
   retain_graph?: boolean | null;
   create_graph?: boolean;
-  inputs?: Tensor | Tensor[] | null;
+  inputs?: TensorOrEdge | TensorOrEdge[] | null;
 }
 
 const ITEM_SIZE = [4, 8, 2, 2, 8, 4, 2, 1, 1, 1];
 const grads = new WeakMap<Tensor, Tensor>();
+
+// What the graph calls. Made outside of the methods, whose `this` it would hold for good: the graph would keep its own tensor alive.
+const on_gradient =
+  (hook: (grad: Tensor) => unknown) =>
+  (g: Handle | null): Handle | null =>
+    lower_grad(hook((g === null ? null : new Tensor(g)) as Tensor));
+const on_accumulated =
+  (hook: (tensor: Tensor) => unknown, leaf: WeakRef<Tensor>) =>
+  (h: Handle): void =>
+    void lower_grad(hook(leaf.deref() ?? new Tensor(h)));
 
 /** @internal An entry of a list that counts as Python's do. */
 export function at(list: number[], dim: number): number {

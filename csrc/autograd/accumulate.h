@@ -9,7 +9,9 @@ class AccumulateGrad final : public Node {
   explicit AccumulateGrad(const Tensor& variable);
   ~AccumulateGrad() override;
   TensorList apply(TensorList&& grads, const std::vector<bool>& needed) override;
+  bool runs_without_grads() const override { return true; }
   Tensor variable() const override { return variable_; }
+  const HookList<GradHook>* leaf_hooks() const override;
 
  private:
   Tensor variable_;

@@ -31,6 +31,7 @@ TensorList FormulaNode::apply(TensorList&& grads, const std::vector<bool>& neede
 
 void FormulaNode::release_saved() {
   packed.reset();
+  held = 0;
   if (shared && shared_holds_saved) {
     shared.reset();
     shared_released = true;
@@ -105,7 +106,9 @@ void DifferentiableBuilder::add(const Tensor& input, GradFormula&& f) {
   node_->edges.push_back(record ? gradient_edge(input) : Edge{});
   FormulaNode::Slot& slot = node_->slots.emplace_back();
   slot.formula = std::move(f);
-  slot.holds_saved = thread_state().saved_count != saved_before_;
+  const uint64_t held = thread_state().saved_count - saved_before_;
+  slot.holds_saved = held != 0;
+  node_->held += held;
   saved_before_ = thread_state().saved_count;
   if (__builtin_expect(thread_state().pack_hook != nullptr, 0)) pack();
 }
@@ -129,7 +132,8 @@ void DifferentiableBuilder::add_shared(const TensorList& inputs, GradsFormula&& 
     node_->edges.push_back(record ? gradient_edge(t) : Edge{});
   }
   node_->shared = std::make_unique<GradsFormula>(std::move(f));
-  node_->shared_holds_saved = thread_state().saved_count != saved_before_;
+  node_->held = thread_state().saved_count - saved_before_;
+  node_->shared_holds_saved = node_->held != 0;
   if (__builtin_expect(thread_state().pack_hook != nullptr, 0)) pack();
 }
 

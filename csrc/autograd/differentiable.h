@@ -92,6 +92,7 @@ class FormulaNode final : public Node {
   using Node::Node;
   TensorList apply(TensorList&& grads, const std::vector<bool>& needed) override;
   void release_saved() override;
+  uint64_t saved_bytes() const override { return held & (ThreadState::kOneSaved - 1); }
   struct Slot {
     GradFormula formula;
     bool holds_saved = false;
@@ -100,6 +101,7 @@ class FormulaNode final : public Node {
   SmallVector<Slot, 2> slots;  // one per edge, unless `shared` is set
   std::unique_ptr<GradsFormula> shared;
   bool shared_holds_saved = false, shared_released = false;
+  uint64_t held = 0;  // what formulas saved, in units of ThreadState::saved_count
   // What pack hooks keep for this node; see Note [When tensors are packed].
   std::unique_ptr<std::vector<Ref<PackedTensor>>> packed;
 };
@@ -175,7 +177,7 @@ class DifferentiableBuilder {
   int n_;
   int skipped_ = 0;
   bool active_;
-  uint32_t saved_before_;
+  uint64_t saved_before_;
   Ref<FormulaNode> node_;
   mutable std::unique_ptr<PushForward> push_;  // in a dual level
   bool elementwise_;

@@ -1,136 +1,53 @@
 // The backward pass: dependency counts, then nodes in order of readiness, latest made first.
 #include <algorithm>
-#include <atomic>
 
 #include "../core/background.h"
 #include "../core/graph_task.h"
 #include "../ops/ops.h"
-#include "accumulate.h"
 #include "graph.h"
 #include "profiled_node.h"
 
 namespace sconce {
-
-// ---- nodes ----
-static std::atomic<int64_t> g_live_nodes{0};
-
-Node::Node(const char* name) : sequence_nr(thread_state().next_sequence_nr++), name_(name) {
-  g_live_nodes.fetch_add(1, std::memory_order_relaxed);
-}
-int64_t Node::live_count() { return g_live_nodes.load(std::memory_order_relaxed); }
-
-void Node::destroy(Node* n) {
-  // Deleting a node lets go of the next ones: queue them instead of recursing.
-  static thread_local std::vector<Node*> queue;
-  static thread_local bool draining = false;
-  queue.push_back(n);
-  if (draining) return;
-  draining = true;
-  while (!queue.empty()) {
-    Node* next = queue.back();
-    queue.pop_back();
-    g_live_nodes.fetch_sub(1, std::memory_order_relaxed);
-    delete next;
-  }
-  draining = false;
-}
-
-uint32_t Node::add_output(const Tensor& t) {
-  outputs.push_back({t.sizes(), t.dtype(), t.device()});
-  return static_cast<uint32_t>(outputs.size() - 1);
-}
-
-// ---- AccumulateGrad ----
-AccumulateGrad::AccumulateGrad(const Tensor& v) : Node("torch::autograd::AccumulateGrad"), variable_(v) {
-  sequence_nr = UINT64_MAX;  // runs as soon as it is ready, which frees the gradient
-  add_output(v);
-}
-AccumulateGrad::~AccumulateGrad() {
-  AutogradMeta& m = variable_.autograd_meta();
-  if (m.accumulator == this) m.accumulator = nullptr;
-}
-
-void accumulate_grad(const Tensor& variable, Tensor&& g) {
-  AutogradMeta& m = variable.autograd_meta();
-  if (!m.grad) {
-    const bool same_layout =
-        g.strides() == variable.strides() || (g.is_contiguous() && variable.is_contiguous());
-    if (!grad_enabled() && same_layout && g.impl()->refcount() == 1 && g.storage()->refcount() == 1 &&
-        !g.is_view()) {
-      m.grad = std::move(g);
-    } else if (recording()) {
-      m.grad = ops::clone(g);
-    } else {
-      Tensor copy = variable.is_non_overlapping_and_dense()
-                        ? empty_strided(variable.sizes(), variable.strides(), g.dtype(), g.device())
-                        : empty(variable.sizes(), g.dtype(), g.device());
-      copy_into(copy, g);
-      m.grad = std::move(copy);
-    }
-  } else if (!grad_enabled() && !carries_tangent(g) && !carries_tangent(m.grad)) {
-    ops::add_raw_(m.grad, g);
-    m.grad.bump_version();
-  } else {
-    m.grad = ops::add(m.grad, g);
-  }
-}
-
-TensorList AccumulateGrad::apply(TensorList&& grads, const std::vector<bool>&) {
-  Tensor g = std::move(grads[0]);
-  if (!g) return {};
-  AutogradMeta& m = variable_.autograd_meta();
-  const auto hooks = m.leaf_hooks.items;  // a hook may remove itself
-  for (const auto& h : hooks)
-    if (Tensor r = h.second(g)) g = std::move(r);
-  accumulate_grad(variable_, std::move(g));
-  const auto post = m.post_accumulate_hooks.items;
-  for (const auto& h : post) h.second(variable_);
-  return {};
-}
-
-// ---- the pass ----
 namespace {
+
+constexpr int kNone = -1;
 
 struct Task {
   Ref<Node> node;
   int dependencies = 0;
-  bool needed = true;
-  std::vector<std::pair<uint32_t, size_t>> captures;  // (input number, index into `inputs`)
+  uint32_t first_edge = 0;  // into the pass's edge_tasks
+  bool needed = true;       // it is to run
+  bool captured = false;    // a gradient is to be caught in front of it
+  bool runs() const { return needed || captured; }
   TensorList buffer;
 };
 
 // Node pointer -> task index: open addressing, grown at half load.
 class TaskMap {
  public:
-  explicit TaskMap(std::vector<Task>& tasks) : tasks_(tasks), slots_(64, -1) {}
-  int find_or_add(Node* n, bool* added) {
-    size_t i = hash(n);
-    while (slots_[i] >= 0) {
-      if (tasks_[static_cast<size_t>(slots_[i])].node.get() == n) {
-        *added = false;
-        return slots_[i];
-      }
-      i = (i + 1) & (slots_.size() - 1);
-    }
-    *added = true;
-    slots_[i] = static_cast<int>(tasks_.size());
+  explicit TaskMap(std::vector<Task>& tasks) : tasks_(tasks), slots_(64, kNone) {}
+  int find(const Node* n) const { return slots_[slot_of(n)]; }
+  int find_or_add(Node* n) {
+    const size_t i = slot_of(n);
+    if (slots_[i] != kNone) return slots_[i];
+    const int task = static_cast<int>(tasks_.size());
+    slots_[i] = task;
     tasks_.emplace_back();
     tasks_.back().node = Ref<Node>(n);
     if (tasks_.size() * 2 > slots_.size()) grow();
-    return static_cast<int>(tasks_.size() - 1);
+    return task;
   }
 
  private:
-  size_t hash(Node* n) const {
-    return ((reinterpret_cast<uintptr_t>(n) >> 4) * 0x9E3779B97F4A7C15ull >> 20) & (slots_.size() - 1);
+  size_t slot_of(const Node* n) const {
+    size_t i = ((reinterpret_cast<uintptr_t>(n) >> 4) * 0x9E3779B97F4A7C15ull >> 20) & (slots_.size() - 1);
+    while (slots_[i] != kNone && tasks_[static_cast<size_t>(slots_[i])].node.get() != n)
+      i = (i + 1) & (slots_.size() - 1);
+    return i;
   }
   void grow() {
-    slots_.assign(slots_.size() * 2, -1);
-    for (size_t t = 0; t < tasks_.size(); ++t) {
-      size_t i = hash(tasks_[t].node.get());
-      while (slots_[i] >= 0) i = (i + 1) & (slots_.size() - 1);
-      slots_[i] = static_cast<int>(t);
-    }
+    slots_.assign(slots_.size() * 2, kNone);
+    for (size_t t = 0; t < tasks_.size(); ++t) slots_[slot_of(tasks_[t].node.get())] = static_cast<int>(t);
   }
   std::vector<Task>& tasks_;
   std::vector<int> slots_;
@@ -165,209 +82,300 @@ void add_to(Tensor& slot, Tensor&& g) {
   }
 }
 
-void run_output_hooks(Node& node, TensorList& grads) {
-  const Node::Hooks* h = node.hooks_if_any();
-  if (!h) return;
-  for (size_t i = 0; i < h->on_output.size() && i < grads.size(); ++i) {
-    if (!grads[i]) continue;
-    const auto items = h->on_output[i].items;
-    for (const auto& hook : items) {
-      if (Tensor r = hook.second(grads[i])) {
-        SC_CHECK(r.sizes() == grads[i].sizes(), "hook '<hook>' has changed the size of value");
-        grads[i] = std::move(r);
-      }
-    }
-  }
-  const auto pre = h->pre.items;
-  for (const auto& hook : pre) hook.second(grads);
-  for (size_t i = 0; i < h->retain.size() && i < grads.size(); ++i)
-    if (h->retain[i] && grads[i]) h->retain[i](grads[i]);
+bool is_any_nan(const Tensor& t) {
+  NoGradGuard no_grad;
+  const Tensor found = ops::to_device(ops::sum(ops::isnan(t)), {});
+  return *found.data_as<int64_t>() != 0;
+}
+
+// Hooks on the node's outputs, then retain_grad(), which sees what they made of the gradient.
+void run_output_hooks(const Node& node, TensorList& grads) {
+  const auto apply = [&](const HookList<GradHook>& hooks, Tensor& g) {
+    hooks.each([&](const GradHook& hook) {
+      if (Tensor r = hook(g)) g = std::move(r);
+    });
+  };
+  if (const auto* hooks = node.leaf_hooks()) apply(*hooks, grads[0]);
+  const Node::Extra* extra = node.extra_if_any();
+  if (!extra) return;
+  for (size_t i = 0; i < extra->on_output.size() && i < grads.size(); ++i)
+    apply(extra->on_output[i], grads[i]);
+  for (size_t i = 0; i < extra->retain.size() && i < grads.size(); ++i)
+    if (const auto slot = extra->retain[i].lock(); slot && grads[i])
+      *slot = *slot ? ops::add(*slot, grads[i]) : ops::clone(grads[i]);
 }
 
 }  // namespace
 
-TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
-                        const BackwardOptions& o) {
-  std::vector<Task> tasks;
-  TaskMap map(tasks);
+class BackwardPass {
+ public:
+  explicit BackwardPass(const BackwardOptions& options)
+      : options_(options),
+        map_(tasks_),
+        id_(static_cast<int64_t>(thread_state().next_sequence_nr++)),
+        outer_(thread_state().pass) {
+    thread_state().pass = this;
+  }
+  ~BackwardPass() { thread_state().pass = outer_; }
+  BackwardPass(const BackwardPass&) = delete;
+
+  TensorList run(const GradientEnds& roots, const TensorList& grads, const GradientEnds& inputs) {
+    for (size_t i = 0; i < roots.size(); ++i) add_root(roots[i], i < grads.size() ? grads[i] : Tensor(), i);
+    discover();
+    captured_.resize(inputs.size());
+    if (!inputs.empty()) aim_at(inputs);
+    const GraphTaskGuard running(inputs.empty());
+    GradModeGuard mode(options_.create_graph);
+    start();
+    while (!ready_.empty()) {
+      between_nodes();
+      std::pop_heap(ready_.begin(), ready_.end(), Later{tasks_});
+      const auto index = static_cast<size_t>(ready_.back());
+      ready_.pop_back();
+      try {
+        run_task(index);
+      } catch (...) {
+        if (Tracer* tracer = thread_state().tracer) tracer->report(*tasks_[index].node);
+        throw;
+      }
+    }
+    if (options_.accumulate) return {};
+    for (size_t i = 0; i < inputs.size(); ++i)
+      SC_CHECK(captured_[i] || options_.allow_unused, "The differentiated Tensor at index ", i,
+               " appears to not have been used in the graph. Set allow_unused=True if this is the desired "
+               "behavior.");
+    return std::move(captured_);
+  }
+
+  int64_t id() const { return id_; }
+  const BackwardPass* outer() const { return outer_; }
+  bool reaches(const Node& node) const {
+    const int t = map_.find(&node);
+    return t != kNone && task(t).runs();
+  }
+
+ private:
   struct Root {
     int task;
     uint32_t nr;
     Tensor grad;
   };
-  std::vector<Root> starts;
-  for (size_t i = 0; i < roots.size(); ++i) {
-    const Tensor& r = roots[i];
-    Edge e = gradient_edge(r);
-    SC_CHECK(e, "element ", i, " of tensors does not require grad and does not have a grad_fn");
-    Tensor g = i < grads.size() ? grads[i] : Tensor();
-    if (!g) {
-      SC_CHECK(r.numel() == 1, "grad can be implicitly created only for scalar outputs");
-      g = ops::ones_like_raw(r);
-    } else {
-      SC_CHECK(g.sizes() == r.sizes(), "Mismatch in shape: grad_output[", i, "] has a shape of torch.Size(",
-               g.sizes(), ") and output[", i, "] has a shape of torch.Size(", r.sizes(), ").");
-      SC_CHECK(g.device() == r.device(), "Expected grad_output on device ", device_name(r.device()),
-               " but got ", device_name(g.device()));
-      if (g.dtype() != r.dtype()) g = ops::to_dtype(g, r.dtype());
+  struct Capture {
+    int task;
+    uint32_t nr;
+    size_t input;
+  };
+  struct Later {
+    const std::vector<Task>& tasks;
+    bool operator()(int a, int b) const {
+      return tasks[static_cast<size_t>(a)].node->sequence_nr <
+             tasks[static_cast<size_t>(b)].node->sequence_nr;
     }
-    bool added;
-    const int t = map.find_or_add(e.node.get(), &added);
-    starts.push_back({t, e.input_nr, std::move(g)});
+  };
+  Task& task(int t) { return tasks_[static_cast<size_t>(t)]; }
+  const Task& task(int t) const { return tasks_[static_cast<size_t>(t)]; }
+  // The task at the other end of an edge; kNone where no gradient is wanted there.
+  int next_of(size_t index, size_t edge) const {
+    const int t = edge_tasks_[tasks_[index].first_edge + edge];
+    return t != kNone && task(t).runs() ? t : kNone;
   }
-  // Discover the graph and count how many gradients each node waits for.
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    Node* n = tasks[i].node.get();
-    for (const Edge& e : n->edges) {
-      if (!e.node) continue;
-      bool added;
-      const int t = map.find_or_add(e.node.get(), &added);
-      ++tasks[static_cast<size_t>(t)].dependencies;
-    }
-  }
-  // Where gradients of `inputs` are to be caught, and which nodes lead there.
-  TensorList captured(inputs.size());
-  std::vector<bool> reached(inputs.size(), false);
-  if (!inputs.empty()) {
-    for (Task& t : tasks) t.needed = false;
-    const size_t in_graph = tasks.size();  // inputs that are not part of it are added behind
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      SC_CHECK(inputs[i].requires_grad(), "One of the differentiated Tensors does not require grad");
-      const Edge e = gradient_edge(inputs[i]);
-      bool added;
-      const int t = map.find_or_add(e.node.get(), &added);
-      if (added) {  // not part of this graph
-        tasks[static_cast<size_t>(t)].needed = false;
 
-        continue;
+  void add_root(const GradientEnd& root, Tensor g, size_t i) {
+    SC_CHECK(root.edge, "element ", i, " of tensors does not require grad and does not have a grad_fn");
+    const OutputMeta& want = root.edge.node->outputs[root.edge.input_nr];
+    if (!g) {
+      SC_CHECK(numel_of(want.sizes) == 1, "grad can be implicitly created only for scalar outputs");
+      NoGradGuard no_grad;
+      g = ops::ones_like_raw(root.tensor ? root.tensor : empty(want.sizes, want.dtype, want.device));
+    } else {
+      SC_CHECK(g.sizes() == want.sizes, "Mismatch in shape: grad_output[", i, "] has a shape of torch.Size(",
+               g.sizes(), ") and output[", i, "] has a shape of torch.Size(", want.sizes, ").");
+      SC_CHECK(g.device() == want.device, "Expected grad_output on device ", device_name(want.device),
+               " but got ", device_name(g.device()));
+      if (g.dtype() != want.dtype) g = ops::to_dtype(g, want.dtype);
+    }
+    roots_.push_back({map_.find_or_add(root.edge.node.get()), root.edge.input_nr, std::move(g)});
+  }
+
+  // Walks the graph and counts how many gradients each node waits for.
+  void discover() {
+    for (size_t i = 0; i < tasks_.size(); ++i) {
+      const Node* n = tasks_[i].node.get();
+      tasks_[i].first_edge = static_cast<uint32_t>(edge_tasks_.size());
+      for (const Edge& e : n->edges) {
+        const int t = e.node ? map_.find_or_add(e.node.get()) : kNone;
+        edge_tasks_.push_back(t);
+        if (t != kNone) ++task(t).dependencies;
       }
-      tasks[static_cast<size_t>(t)].captures.emplace_back(e.input_nr, i);
     }
-    // A node must run when one of its successors runs or catches something: iterate in reverse topological
-    // order.
-    std::vector<int> order, pending;
-    std::vector<int> deps(in_graph);
-    for (size_t i = 0; i < in_graph; ++i) {
-      deps[i] = tasks[i].dependencies;
-      if (deps[i] == 0) pending.push_back(static_cast<int>(i));
+  }
+
+  // Marks what leads to `inputs`: nothing else runs.
+  void aim_at(const GradientEnds& inputs) {
+    for (Task& t : tasks_) t.needed = false;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const auto& [tensor, edge] = inputs[i];
+      SC_CHECK(edge || tensor.requires_grad(), "One of the differentiated Tensors does not require grad");
+      const int t = edge ? map_.find(edge.node.get()) : kNone;
+      if (options_.accumulate && tensor && edge) retain_grad(tensor);
+      if (t == kNone) continue;  // not part of this graph
+      if (options_.accumulate) {
+        task(t).needed = true;
+      } else {
+        task(t).captured = true;
+        captures_.push_back({t, edge.input_nr, i});
+      }
     }
+    std::sort(captures_.begin(), captures_.end(),
+              [](const Capture& a, const Capture& b) { return a.task < b.task; });
+    // A node runs when one of its successors does: look at those first.
+    std::vector<int> order, pending, waits(tasks_.size());
+    order.reserve(tasks_.size());
+    for (size_t i = 0; i < tasks_.size(); ++i)
+      if ((waits[i] = tasks_[i].dependencies) == 0) pending.push_back(static_cast<int>(i));
     while (!pending.empty()) {
       const int t = pending.back();
       pending.pop_back();
       order.push_back(t);
-      for (const Edge& e : tasks[static_cast<size_t>(t)].node->edges) {
-        if (!e.node) continue;
-        bool added;
-        const int s = map.find_or_add(e.node.get(), &added);
-        if (--deps[static_cast<size_t>(s)] == 0) pending.push_back(s);
-      }
+      each_next(t, [&](int next) {
+        if (--waits[static_cast<size_t>(next)] == 0) pending.push_back(next);
+      });
     }
-    for (auto it = order.rbegin(); it != order.rend(); ++it) {
-      Task& t = tasks[static_cast<size_t>(*it)];
-      for (const Edge& e : t.node->edges) {
-        if (!e.node) continue;
-        bool added;
-        const Task& s = tasks[static_cast<size_t>(map.find_or_add(e.node.get(), &added))];
-        if (s.needed || !s.captures.empty()) t.needed = true;
-      }
-    }
+    for (auto it = order.rbegin(); it != order.rend(); ++it)
+      each_next(*it, [&](int next) { task(*it).needed |= task(next).runs(); });
+  }
+  template <class F>
+  void each_next(int t, const F& f) const {
+    const Task& from = task(t);
+    for (size_t i = 0; i < from.node->edges.size(); ++i)
+      if (const int next = edge_tasks_[from.first_edge + i]; next != kNone) f(next);
   }
 
-  const auto later = [&](int a, int b) {
-    return tasks[static_cast<size_t>(a)].node->sequence_nr < tasks[static_cast<size_t>(b)].node->sequence_nr;
-  };
-  std::vector<int> ready;
-  const GraphTaskGuard task(inputs.empty());
-  GradModeGuard mode(o.create_graph);
-  for (Root& r : starts) {
-    Task& t = tasks[static_cast<size_t>(r.task)];
-    if (t.buffer.empty()) t.buffer.resize(t.node->outputs.size());
-    add_to(t.buffer[r.nr], std::move(r.grad));
+  std::vector<Capture>::const_iterator first_capture(int t) const {
+    return std::lower_bound(captures_.begin(), captures_.end(), t,
+                            [](const Capture& c, int wanted) { return c.task < wanted; });
   }
-  for (const Root& r : starts)
-    if (tasks[static_cast<size_t>(r.task)].dependencies == 0 &&
-        std::find(ready.begin(), ready.end(), r.task) == ready.end())
-      ready.push_back(r.task);
-  std::make_heap(ready.begin(), ready.end(), later);
 
-  std::vector<bool> wanted;
-  while (!ready.empty()) {
-    between_nodes();
-    std::pop_heap(ready.begin(), ready.end(), later);
-    const auto index = static_cast<size_t>(ready.back());
-    ready.pop_back();
-    Ref<Node> node = tasks[index].node;
+  void start() {
+    for (Root& r : roots_) {
+      Task& t = task(r.task);
+      if (!t.runs()) continue;
+      if (t.buffer.empty()) {
+        t.buffer = fresh_buffer(*t.node);
+        if (t.dependencies == 0) ready_.push_back(r.task);
+      }
+      add_to(t.buffer[r.nr], std::move(r.grad));
+    }
+    std::make_heap(ready_.begin(), ready_.end(), Later{tasks_});
+  }
+
+  // Room for a gradient per output, where possible in the memory of a node that ran before.
+  TensorList fresh_buffer(const Node& node) {
+    TensorList buffer;
+    if (!spare_.empty()) {
+      buffer = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    buffer.resize(node.outputs.size());
+    return buffer;
+  }
+
+  void run_task(size_t index) {
+    const Ref<Node> node = tasks_[index].node;
     const ProfileScope evaluating(profiled_node(*node, ProfileKind::kEvaluate));
-    TensorList in = std::move(tasks[index].buffer);
-    if (in.empty()) in.resize(node->outputs.size());
-    run_output_hooks(*node, in);
-    for (const auto& [nr, input] : tasks[index].captures) {
-      reached[input] = true;
-      Tensor g = in[nr];
-      if (g && inputs[input].is_leaf() && inputs[input].impl()->autograd) {
-        const auto hooks = inputs[input].autograd_meta().leaf_hooks.items;
-        for (const auto& h : hooks)
-          if (Tensor r = h.second(g)) g = std::move(r);
-      }
-      captured[input] = std::move(g);
-    }
-    TensorList out;
-    if (tasks[index].needed) {
-      wanted.assign(node->edges.size(), false);
-      for (size_t i = 0; i < node->edges.size(); ++i) {
-        if (!node->edges[i].node) continue;
-        bool added;
-        const Task& s = tasks[static_cast<size_t>(map.find_or_add(node->edges[i].node.get(), &added))];
-        wanted[i] = s.needed || !s.captures.empty();
-      }
-      bool any = node->runs_without_grads();
-      for (const Tensor& g : in) any = any || g.defined();
-      if (any) {
-        const Node::Hooks* h = node->hooks_if_any();
-        TensorList grads_for_hooks;
-        if (h && !h->post.items.empty()) grads_for_hooks = in;
-        {
-          const ProfileScope running(profiled_node(*node, ProfileKind::kNode, &in));
-          out = node->apply(std::move(in), wanted);
-        }
-        if (!grads_for_hooks.empty()) {
-          const auto post = h->post.items;
-          for (const auto& hook : post) hook.second(out, grads_for_hooks);
-        }
-      }
-      if (!o.retain_graph) node->release_saved();
-    }
+    TensorList in = std::move(tasks_[index].buffer);
+    if (in.empty()) in = fresh_buffer(*node);
+    if (!tasks_[index].needed) run_output_hooks(*node, in);
+    if (tasks_[index].captured)
+      for (auto c = first_capture(static_cast<int>(index));
+           c != captures_.end() && c->task == static_cast<int>(index); ++c)
+        captured_[c->input] = in[c->nr];
+    if (!tasks_[index].needed) return;
+    TensorList out = evaluate(index, *node, in);
     in.clear();
+    spare_.push_back(std::move(in));
     // Pass on; a successor counts down even when no gradient came, or it would wait for ever.
     for (size_t i = 0; i < node->edges.size(); ++i) {
-      const Edge& e = node->edges[i];
-      if (!e.node) continue;
-      bool added;
-      const int s = map.find_or_add(e.node.get(), &added);
-      Task& next = tasks[static_cast<size_t>(s)];
-      if (i < out.size() && out[i] && (next.needed || !next.captures.empty())) {
-        conform(out[i], e.node->outputs[e.input_nr], *node, i);
-        if (next.buffer.empty()) next.buffer.resize(e.node->outputs.size());
-        add_to(next.buffer[e.input_nr], std::move(out[i]));
+      const int next = next_of(index, i);
+      if (next == kNone) continue;
+      Task& to = task(next);
+      if (i < out.size() && out[i]) {
+        if (to.buffer.empty()) to.buffer = fresh_buffer(*to.node);
+        add_to(to.buffer[node->edges[i].input_nr], std::move(out[i]));
       }
-      if (--next.dependencies == 0) {
-        ready.push_back(s);
-        std::push_heap(ready.begin(), ready.end(), later);
+      if (--to.dependencies == 0) {
+        ready_.push_back(next);
+        std::push_heap(ready_.begin(), ready_.end(), Later{tasks_});
       }
     }
-    tasks[index].buffer.clear();
   }
-  if (inputs.empty()) return {};
-  if (o.accumulate) {
-    for (size_t i = 0; i < inputs.size(); ++i)
-      if (captured[i]) accumulate_grad(inputs[i], std::move(captured[i]));
-    return {};
+
+  // The node between its hooks.
+  TensorList evaluate(size_t index, Node& node, TensorList& in) {
+    run_output_hooks(node, in);
+    if (const auto* extra = node.extra_if_any()) extra->pre.each([&](const NodePreHook& hook) { hook(in); });
+    const size_t n = node.edges.size();
+    wanted_.assign(n, false);
+    for (size_t i = 0; i < n; ++i) wanted_[i] = next_of(index, i) != kNone;
+    const auto* extra = node.extra_if_any();  // the hooks may have added some
+    const bool watched = extra && !extra->post.empty();
+    const TensorList seen = watched ? in : TensorList();
+    TensorList out;
+    if (node.runs_without_grads() ||
+        std::any_of(in.begin(), in.end(), [](const Tensor& g) { return g.defined(); })) {
+      const ProfileScope running(profiled_node(node, ProfileKind::kNode, &in));
+      out = node.apply(std::move(in), wanted_);
+    }
+    if (!options_.retain_graph) node.release_saved();
+    out.resize(n);
+    for (size_t i = 0; i < n; ++i) {
+      if (!out[i]) continue;
+      if (next_of(index, i) == kNone)
+        out[i].reset();
+      else
+        conform(out[i], node.edges[i].node->outputs[node.edges[i].input_nr], node, i);
+    }
+    if (watched) extra->post.each([&](const NodePostHook& hook) { hook(out, seen); });
+    if (__builtin_expect(thread_state().anomaly_mode && thread_state().anomaly_check_nan, 0))
+      for (size_t i = 0; i < n; ++i)
+        SC_CHECK(!out[i] || !is_any_nan(out[i]), "Function '", node.name(), "' returned nan values in its ",
+                 i, "th output.");
+    return out;
   }
-  for (size_t i = 0; i < inputs.size(); ++i)
-    SC_CHECK(captured[i] || o.allow_unused, "The differentiated Tensor at index ", i,
-             " appears to not have been used in the graph. Set allow_unused=True if this is the desired "
-             "behavior.");
-  return captured;
+
+  const BackwardOptions options_;
+  std::vector<Task> tasks_;
+  TaskMap map_;
+  std::vector<int> edge_tasks_;  // of every task's edges in turn: the task at the other end
+  std::vector<Root> roots_;
+  std::vector<Capture> captures_;  // by task
+  TensorList captured_;            // one per input
+  std::vector<int> ready_;
+  std::vector<bool> wanted_;
+  std::vector<TensorList> spare_;
+  const int64_t id_;
+  BackwardPass* const outer_;
+};
+
+TensorList backward_pass(const GradientEnds& roots, const TensorList& grads, const GradientEnds& inputs,
+                         const BackwardOptions& o) {
+  return BackwardPass(o).run(roots, grads, inputs);
+}
+
+TensorList run_backward(const TensorList& roots, const TensorList& grads, const TensorList& inputs,
+                        const BackwardOptions& o) {
+  return backward_pass(GradientEnds(roots.begin(), roots.end()), grads,
+                       GradientEnds(inputs.begin(), inputs.end()), o);
+}
+
+int64_t current_pass_id() { return thread_state().pass ? thread_state().pass->id() : -1; }
+bool pass_is_running(int64_t id) {
+  const BackwardPass* p = thread_state().pass;
+  while (p && p->id() != id) p = p->outer();
+  return p;
+}
+bool current_pass_reaches(const Node& node) {
+  return thread_state().pass && thread_state().pass->reaches(node);
 }
 
 }  // namespace sconce

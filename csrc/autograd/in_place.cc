@@ -20,6 +20,7 @@ static std::string stem(const std::string& name) { return name.substr(0, name.fi
 
 void check_in_place(const Tensor& self) {
   const ThreadState& state = thread_state();
+  if (__builtin_expect(state.pack_hook != nullptr, 0)) state.pack_hook->before_write(self);
   SC_CHECK(!self.impl()->is_inference || state.inference_mode,
            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to "
            "get a normal tensor before doing "

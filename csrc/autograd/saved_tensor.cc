@@ -133,7 +133,7 @@ Tensor PackedTensor::unpack() {
 SavedTensor saved(const Tensor& t) {
   ThreadState& state = thread_state();
   if (!t || !state.recording()) return {};
-  ++state.saved_count;
+  state.saved_count += ThreadState::kOneSaved + static_cast<uint64_t>(t.numel() * t.itemsize());
   const bool is_output = state.builder && state.builder->is_output(t.impl());
   const auto nr = static_cast<uint16_t>(is_output ? state.builder->output_number(t.impl()) : 0);
   return SavedTensor::keep(t, is_output, nr);
@@ -252,9 +252,20 @@ Tensor SavedTensor::operator()() const {
     if (!t.device().is_cpu()) text += "cuda.";
     text += str(scalar_type_name(t.dtype()), "Tensor ", t.sizes(), "]");
     if (producer) text += str(", which is output ", nr, " of ", stem(producer->name()), ",");
-    text += str(" is at version ", now, "; expected version ", version_,
-                " instead. Hint: enable anomaly detection to find the operation that failed to compute its "
-                "gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False).");
+    text += str(" is at version ", now, "; expected version ", version_, " instead.");
+    if (const Trace trace = impl_->version->written_at; trace && thread_state().tracer)
+      text +=
+          str(" Hint: the backtrace further above shows the operation that failed to compute its gradient. "
+              "The variable in question was changed here:\n",
+              thread_state().tracer->text(trace));
+    else if (thread_state().anomaly_mode)
+      text +=
+          " Hint: the backtrace further above shows the operation that failed to compute its gradient. The "
+          "variable in question was changed in there or anywhere later. Good luck!";
+    else
+      text +=
+          " Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+          "torch.autograd.set_detect_anomaly(True, check_nan=False).";
     throw_error(ErrorKind::kRuntime, text);
   }
   Tensor t(impl_);

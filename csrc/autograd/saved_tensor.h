@@ -43,6 +43,7 @@ class PackHook {
  public:
   virtual ~PackHook() = default;
   virtual Unpack operator()(const Tensor& t) const = 0;
+  virtual void before_write(const Tensor&) const {}  // the tensor is about to be written in place
 };
 
 // A saved tensor in the keeping of a pack hook. Several formulas of a node that save the same tensor share

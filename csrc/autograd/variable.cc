@@ -36,12 +36,7 @@ Tensor& Tensor::set_requires_grad(bool v) {
 
 Tensor Tensor::grad() const {
   if (!p_->autograd) return {};
-  AutogradMeta& m = *p_->autograd;
-  if (m.retained && *m.retained) {
-    m.grad = *m.retained;
-    m.retained->reset();
-  }
-  return m.grad;
+  return p_->autograd->current_grad();
 }
 
 static const char* python_type(DType t) {  // how the assignment error of `.grad` names a dtype
@@ -52,10 +47,7 @@ static const char* python_type(DType t) {  // how the assignment error of `.grad
 
 void Tensor::set_grad(const Tensor& g) {
   if (!g) {
-    if (p_->autograd) {
-      p_->autograd->grad.reset();
-      if (p_->autograd->retained) p_->autograd->retained->reset();
-    }
+    if (p_->autograd) p_->autograd->current_grad().reset();
     return;
   }
   SC_CHECK(!g.is_same(*this), "can't assign Variable as its own grad");
@@ -72,12 +64,16 @@ void Tensor::set_grad(const Tensor& g) {
   SC_CHECK(g.sizes() == sizes(), "attempting to assign a gradient of size '", g.sizes(),
            "' to a tensor of size '", sizes(),
            "'. Please ensure that the gradient and the tensor are the same size");
-  autograd_meta().grad = g;
-  if (p_->autograd->retained) p_->autograd->retained->reset();
+  autograd_meta().current_grad() = g;
 }
 
 uint32_t Tensor::version() const { return p_->version ? p_->version->value : 0; }
-void Tensor::bump_version() const { ++p_->version_counter().value; }
+void Tensor::bump_version() const {
+  VersionCounter& counter = p_->version_counter();
+  ++counter.value;
+  if (Tracer* tracer = thread_state().tracer; __builtin_expect(tracer != nullptr, 0))
+    counter.written_at = tracer->record();
+}
 
 Tensor Tensor::detach() const {
   Tensor t = alias_of(*this, sizes(), strides(), storage_offset());
@@ -112,6 +108,7 @@ Edge gradient_edge(const Tensor& t) {
 
 void set_history(const Tensor& t, const Ref<Node>& node, uint32_t output_nr) {
   AutogradMeta& m = t.autograd_meta();
+  if (m.retained && m.grad_fn != node) move_retained_grad(m, node, output_nr);
   m.grad_fn = node;
   m.output_nr = output_nr;
   t.impl()->requires_grad_flag = true;
@@ -123,61 +120,6 @@ void become_leaf_of(const Tensor& t, const Ref<Node>& accumulator) {
   m.accumulator = accumulator.get();
   m.borrowed_accumulator = accumulator;
   t.impl()->requires_grad_flag = true;
-}
-
-// ---- hooks ----
-template <class F>
-uint64_t HookList<F>::add(F f) {
-  static thread_local uint64_t next = 0;
-  items.emplace_back(++next, std::move(f));
-  return next;
-}
-template <class F>
-bool HookList<F>::remove(uint64_t id) {
-  for (size_t i = 0; i < items.size(); ++i)
-    if (items[i].first == id) {
-      items.erase(items.begin() + static_cast<ptrdiff_t>(i));
-      return true;
-    }
-  return false;
-}
-template struct HookList<GradHook>;
-template struct HookList<NodePreHook>;
-template struct HookList<NodePostHook>;
-template struct HookList<std::function<void(const Tensor&)>>;
-
-static HookList<GradHook>& output_hooks(const Ref<Node>& fn, uint32_t nr) {
-  auto& lists = fn->hooks().on_output;
-  if (lists.size() <= nr) lists.resize(nr + 1);
-  return lists[nr];
-}
-
-uint64_t register_hook(const Tensor& t, GradHook hook) {
-  SC_CHECK(t.requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
-  if (Ref<Node> fn = t.grad_fn()) return output_hooks(fn, t.output_nr()).add(std::move(hook));
-  return t.autograd_meta().leaf_hooks.add(std::move(hook));
-}
-
-void remove_hook(const Tensor& t, uint64_t id) {
-  if (Ref<Node> fn = t.grad_fn()) output_hooks(fn, t.output_nr()).remove(id);
-  if (t.impl()->autograd) t.impl()->autograd->leaf_hooks.remove(id);
-}
-
-void retain_grad(const Tensor& t) {
-  SC_CHECK(t.requires_grad(), "can't retain_grad on Tensor that has requires_grad=False");
-  Ref<Node> fn = t.grad_fn();
-  AutogradMeta& m = t.autograd_meta();
-  if (!fn || m.retains_grad) return;  // a leaf keeps its gradient anyway
-  m.retains_grad = true;
-  auto& retain = fn->hooks().retain;
-  const uint32_t nr = t.output_nr();
-  if (retain.size() <= nr) retain.resize(nr + 1);
-  // The node must not own its output (a cycle): it holds what the gradient is put into, which the tensor
-  // shares.
-  if (!m.retained) m.retained = std::make_shared<Tensor>();
-  retain[nr] = [slot = std::weak_ptr<Tensor>(m.retained)](const Tensor& g) {
-    if (auto s = slot.lock()) *s = g;
-  };
 }
 
 }  // namespace sconce

@@ -22,6 +22,7 @@ class VersionCounter : public RefCounted {
   SC_POOLED
   static void destroy(VersionCounter* v) { delete v; }
   uint32_t value = 0;
+  std::shared_ptr<void> written_at;  // anomaly mode: a Trace of the last write
 };
 
 class Storage : public RefCounted {

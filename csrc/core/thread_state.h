@@ -11,6 +11,9 @@ class InPlaceScope;
 class Node;
 class PackHook;
 struct ForwardLevels;
+class BackwardPass;
+class Tracer;
+struct NodeLink;
 
 struct ThreadState {
   bool grad_enabled = true;
@@ -18,11 +21,16 @@ struct ThreadState {
   bool anomaly_mode = false;
   bool anomaly_check_nan = true;
   DType default_dtype = DType::kFloat32;
-  uint32_t saved_count = 0;  // bumped by every saved(): tells the builder which formulas hold tensors
+  // Every saved() adds kOneSaved and the tensor's bytes: tells the builder which formulas hold how much.
+  static constexpr uint64_t kOneSaved = uint64_t{1} << 48;
+  uint64_t saved_count = 0;
   const DifferentiableBuilder* builder = nullptr;
   InPlaceScope* in_place = nullptr;
   Node* running_node = nullptr;  // the node whose formula is being evaluated
   uint64_t next_sequence_nr = 0;
+  NodeLink* nodes = nullptr;            // all nodes that this thread made
+  BackwardPass* pass = nullptr;         // the innermost that is running
+  Tracer* tracer = nullptr;             // of anomaly mode
   const PackHook* pack_hook = nullptr;  // asked only where a tensor is saved; see saved_tensor.h
   uint64_t dual_levels = 0;             // the visible levels of forward mode, a bit each: Note [Tangents]
   uint64_t hidden_levels = 0;           // those above the level whose tangent is being computed, and itself

@@ -5,9 +5,10 @@ import { stack, zeros_like } from '../ops';
 import { repr_size } from '../pyformat';
 import { native } from '../native';
 import { Tensor } from '../tensor';
+import { end_handle, GradientEdge, type TensorOrEdge } from './edge';
 
-type Many = Tensor | readonly Tensor[];
-const listOf = (t: Many): Tensor[] => (t instanceof Tensor ? [t] : [...t]);
+type Many = TensorOrEdge | readonly TensorOrEdge[];
+const listOf = (t: Many): TensorOrEdge[] => (t instanceof Tensor || t instanceof GradientEdge ? [t] : [...t]);
 
 export interface GradOptions {
   grad_outputs?: Tensor | readonly (Tensor | null)[] | null;
@@ -29,27 +30,30 @@ export interface PassOptions {
 
 /** One backward pass for the gradients of `inputs`; null for what does not depend on an input. */
 export function gradients(
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
+  outputs: readonly TensorOrEdge[],
+  inputs: readonly TensorOrEdge[],
   weights: readonly (Tensor | null)[],
   options: PassOptions,
 ): Grads {
-  if (interception.vmaps > 0) return interception.hooks.gradients(outputs, inputs, weights, options);
+  if (interception.vmaps > 0) {
+    // Edges know nothing of samples.
+    return interception.hooks.gradients(outputs as Tensor[], inputs as Tensor[], weights, options);
+  }
   return native_gradients(outputs, inputs, weights, options);
 }
 
 /** The same for tensors none of which is batched. */
 export function native_gradients(
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
+  outputs: readonly TensorOrEdge[],
+  inputs: readonly TensorOrEdge[],
   weights: readonly (Tensor | null)[],
   options: PassOptions,
 ): Grads {
   const handles = guard(() =>
     native.grad_of(
-      outputs.map((t) => t._h),
+      outputs.map(end_handle),
       outputs.map((_, i) => weights[i]?._h ?? null),
-      inputs.map((t) => t._h),
+      inputs.map(end_handle),
       options.retain_graph,
       options.create_graph,
       options.allow_unused,
@@ -60,8 +64,8 @@ export function native_gradients(
 
 /** As many passes as the first dimension of the weights counts; their gradients stacked. */
 export function batched_gradients(
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
+  outputs: readonly TensorOrEdge[],
+  inputs: readonly TensorOrEdge[],
   weights: readonly Tensor[],
   options: PassOptions,
 ): Grads {
@@ -75,8 +79,11 @@ export function batched_gradients(
   return inputs.map((_, k) => (rows[0][k] === null ? null : stack(rows.map((row) => row[k] as Tensor))));
 }
 
+const shape_of = (end: TensorOrEdge): number[] =>
+  end instanceof GradientEdge ? end.node._input_metadata[end.output_nr].shape : end.shape;
+
 /** The weights with a dimension of vectors in front, checked as PyTorch checks them. */
-function batched_weights(outputs: readonly Tensor[], weights: Grads): Tensor[] {
+function batched_weights(outputs: readonly TensorOrEdge[], weights: Grads): Tensor[] {
   weights.forEach((w, i) => {
     if (w === null) return;
     if (w.dim() === 0) {
@@ -86,12 +93,12 @@ function batched_weights(outputs: readonly Tensor[], weights: Grads): Tensor[] {
     }
     if (w.shape[0] === 0) throw new RangeError('index 0 is out of bounds for dimension 0 with size 0');
     const [, ...shape] = w.shape;
-    if (shape.join() !== outputs[i].shape.join()) {
+    if (shape.join() !== shape_of(outputs[i]).join()) {
       // PyTorch's text leaves out a dimension too many.
       throw new Error(
         'If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of the ' +
           'remaining dimensions are expected to match the shape of corresponding output, but a mismatch was detected: ' +
-          `grad_output[${i}] has a shape of ${repr_size(shape.slice(1))} and output[${i}] has a shape of ${repr_size(outputs[i].shape)}. ` +
+          `grad_output[${i}] has a shape of ${repr_size(shape.slice(1))} and output[${i}] has a shape of ${repr_size(shape_of(outputs[i]))}. ` +
           'If you only want some tensors in `grad_output` to be considered batched, consider using vmap.',
       );
     }
@@ -114,6 +121,8 @@ function batched_weights(outputs: readonly Tensor[], weights: Grads): Tensor[] {
 
 /**
  * The gradients of `outputs` with respect to `inputs`, one per input, without touching `.grad`.
+ *
+ * A GradientEdge may stand for a tensor on either side.
  *
  * `grad_outputs` weighs the outputs (needed unless they are single elements). An input that was not used throws unless `allow_unused` (then
  * null) or `materialize_grads` (then zeros); `is_grads_batched` does as many products at once as the
@@ -147,6 +156,7 @@ export function grad(
   }
   const out = listOf(outputs);
   const ins = listOf(inputs);
+  if (ins.length === 0) throw new Error('`inputs` argument to `grad()` cannot be empty.');
   const w =
     weights === null || weights === undefined
       ? []
@@ -171,7 +181,14 @@ export function grad(
   const found = o.is_grads_batched
     ? batched_gradients(out, ins, batched_weights(out, w), pass)
     : gradients(out, ins, w, pass);
-  return found.map((g, i) => (g ?? (materialize ? zeros_like(ins[i]) : null)) as Tensor);
+  return found.map((g, i) => {
+    if (g !== null || !materialize) return g as Tensor;
+    const input = ins[i];
+    if (input instanceof GradientEdge) {
+      throw new Error('materialize_grads cannot be used when the given input is a GradientEdge');
+    }
+    return zeros_like(input);
+  });
 }
 
 export interface BackwardAllOptions {
@@ -204,12 +221,12 @@ export function backward(
     throw new Error(`got ${out.length} tensors and ${w.length} gradients`);
   const create = o.create_graph ?? false;
   const inputs = o.inputs ? listOf(o.inputs) : [];
-  if (o.inputs && inputs.length === 0) throw new Error("'inputs' argument to backward() cannot be empty.");
+  if (o.inputs && inputs.length === 0) throw new Error('`inputs` argument to `backward()` cannot be empty.');
   try {
     native.backward(
-      out.map((t) => t._h),
+      out.map(end_handle),
       out.map((_, i) => w[i]?._h ?? null),
-      inputs.map((t) => t._h),
+      inputs.map(end_handle),
       o.retain_graph ?? create,
       create,
     );

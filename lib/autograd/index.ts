@@ -27,4 +27,11 @@ export {
   type ModeFunction,
   type ModeScope,
 } from './modes';
+export {
+  detect_anomaly,
+  is_anomaly_check_nan_enabled,
+  is_anomaly_enabled,
+  set_detect_anomaly,
+  type DetectAnomalyOptions,
+} from './anomaly_mode';
 export { Variable } from '../legacy';

@@ -35,6 +35,12 @@ export interface Saving {
   readonly needs?: SavedHandle;
   /** Set while hooks are disabled: what whoever tries to use them is told. */
   readonly disabled: string | null;
+  /** Of allow_mutation_on_saved_tensors. */
+  readonly keeper?: Keeper;
+}
+/** Learns that a tensor is about to be written in place. */
+export interface Keeper {
+  readonly before_write: (t: Handle) => void;
 }
 /** See detect_anomaly. */
 export interface Anomaly {
@@ -66,7 +72,7 @@ const switches: { [K in keyof Mode]: Switch<Mode[K]> } = {
   saving(v) {
     const before = saving;
     saving = v;
-    native.set_pack_hook(v.pack, v.needs ?? null);
+    native.set_pack_hook(v.pack, v.needs ?? null, v.keeper?.before_write ?? null);
     return before;
   },
   anomaly(v) {

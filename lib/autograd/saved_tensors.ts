@@ -2,20 +2,8 @@
 import { bind } from '../args';
 import type { Handle, SavedHandle } from '../native';
 import { Tensor } from '../tensor';
+import { type_name } from '../type_name';
 import { in_mode, type Mode, type ModeScope } from './modes';
-
-/** What Python calls the type of a value. */
-function type_name(value: unknown): string {
-  if (value === null || value === undefined) return 'NoneType';
-  if (Array.isArray(value)) return 'list';
-  const names: Record<string, string> = {
-    number: 'float',
-    string: 'str',
-    boolean: 'bool',
-    function: 'function',
-  };
-  return names[typeof value] ?? value.constructor?.name ?? 'object';
-}
 
 /** The mode with these hooks; throws where hooks are disabled. */
 function with_hooks<P>(
@@ -37,7 +25,7 @@ function with_hooks<P>(
   };
   return (mode) => {
     if (mode.saving.disabled !== null) throw new Error(mode.saving.disabled);
-    return { ...mode, saving: { pack, disabled: null, needs } };
+    return { ...mode, saving: { ...mode.saving, pack, needs } };
   };
 }
 
@@ -140,7 +128,7 @@ export function disable_saved_tensors_hooks<T>(error_message: string, fn?: () =>
   return in_mode(
     (mode) => {
       if (mode.saving.pack !== null) throw new Error(error_message);
-      return { ...mode, saving: { pack: null, disabled: error_message } };
+      return { ...mode, saving: { ...mode.saving, pack: null, disabled: error_message } };
     },
     'disable_saved_tensors_hooks',
     fn,

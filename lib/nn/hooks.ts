@@ -1,20 +1,6 @@
-/** What every `register_*_hook` returns: `remove()` takes the hook off again. */
-export class RemovableHandle {
-  #remove: (() => void) | null;
+import { RemovableHandle } from '../removable';
 
-  constructor(remove: () => void) {
-    this.#remove = remove;
-  }
-
-  remove(): void {
-    this.#remove?.();
-    this.#remove = null;
-  }
-
-  [Symbol.dispose](): void {
-    this.remove();
-  }
-}
+export { RemovableHandle };
 
 /** Hooks of one kind, in the order in which they run. A run works on a snapshot, so a hook may remove itself. */
 export class HookList<Hook> {

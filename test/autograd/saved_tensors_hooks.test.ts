@@ -252,7 +252,7 @@ describe('scopes', () => {
 
   test('what is no function is refused', () => {
     expect(() => saved_tensors_hooks(5 as unknown as typeof same, same)).toThrow(
-      new TypeError("saved_tensors_hooks(): argument 'pack_hook' must be a function, not float"),
+      new TypeError("saved_tensors_hooks(): argument 'pack_hook' must be a function, not int"),
     );
   });
 });
