@@ -9,14 +9,13 @@ export type FullBackwardHook = (module: Module, grad_input: Grads, grad_output: 
 /** What it returns replaces the gradients with respect to the results. */
 export type FullBackwardPreHook = (module: Module, grad_output: Grads) => unknown;
 
-/** The full backward hooks of one module. */
+/** The full backward hooks of one module, or of all. */
 export class BackwardHooks {
   readonly hooks = new HookList<FullBackwardHook>();
   readonly pre_hooks = new HookList<FullBackwardPreHook>();
 
-  /** Watches one call of the module, if there is any hook to run. */
-  begin(module: Module): BackwardWatch | null {
-    return this.hooks.size + this.pre_hooks.size === 0 ? null : new BackwardWatch(module, this);
+  get size(): number {
+    return this.hooks.size + this.pre_hooks.size;
   }
 }
 
@@ -24,16 +23,23 @@ export class BackwardHooks {
  * One call of a module between two identities, of its arguments and of its results: the backward of the latter knows
  * `grad_output`, the backward of the former, which runs later, `grad_input`.
  */
-class BackwardWatch {
+export class BackwardWatch {
   readonly #module: Module;
-  readonly #hooks: BackwardHooks;
+  readonly #hooks: readonly FullBackwardHook[];
+  readonly #pre_hooks: readonly FullBackwardPreHook[];
   #inputs = 0;
   #input_needs_grad = false;
   #grad_output: Grads = [];
 
-  constructor(module: Module, hooks: BackwardHooks) {
+  /** Watches one call of the module with the hooks that there are now, if there is any. */
+  static begin(module: Module, global: BackwardHooks, own: BackwardHooks | null): BackwardWatch | null {
+    return global.size + (own?.size ?? 0) === 0 ? null : new BackwardWatch(module, global, own);
+  }
+
+  private constructor(module: Module, global: BackwardHooks, own: BackwardHooks | null) {
     this.#module = module;
-    this.#hooks = hooks;
+    this.#hooks = [...global.hooks, ...(own?.hooks ?? [])];
+    this.#pre_hooks = [...global.pre_hooks, ...(own?.pre_hooks ?? [])];
   }
 
   watch_inputs(args: unknown[]): unknown[] {
@@ -66,12 +72,12 @@ class BackwardWatch {
 
   #receive(grads: Grads): Grads {
     this.#grad_output = grads;
-    for (const hook of this.#hooks.pre_hooks) {
+    for (const hook of this.#pre_hooks) {
       this.#grad_output = replaced(hook(this.#module, this.#grad_output), this.#grad_output, 'grad_output');
     }
     if (!this.#input_needs_grad) {
       const none = Array<null>(this.#inputs).fill(null);
-      for (const hook of this.#hooks.hooks) {
+      for (const hook of this.#hooks) {
         const result = hook(this.#module, none, this.#grad_output) ?? null;
         if (result !== null && !(Array.isArray(result) && result.every((grad) => grad === null))) {
           throw new Error(
@@ -85,7 +91,7 @@ class BackwardWatch {
 
   #run_hooks(grads: Grads): Grads {
     let grad_input = grads;
-    for (const hook of this.#hooks.hooks) {
+    for (const hook of this.#hooks) {
       grad_input = replaced(hook(this.#module, grad_input, this.#grad_output), grad_input, 'grad_input');
     }
     return grad_input;
@@ -100,7 +106,17 @@ function replaced(result: unknown, grads: Grads, what: string): Grads {
       `Backward hook returned an invalid number of ${what}, got ${list.length}, but expected ${grads.length}`,
     );
   }
+  list.forEach((grad, i) => check_same(grads[i], grad));
   return list;
+}
+
+/** A hook may change a gradient's values alone. */
+function check_same(grad: Tensor | null, given: Tensor | null): void {
+  if (grad === null || !(given instanceof Tensor)) return;
+  if (grad.type() !== given.type()) {
+    throw new Error(`hook 'hook' has changed the type of value (was ${grad.type()} got ${given.type()})`);
+  }
+  if (grad.shape.join() !== given.shape.join()) throw new Error("hook 'hook' has changed the size of value");
 }
 
 /** The same tensors, with `on_backward` on their gradients' way. */

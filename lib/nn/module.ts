@@ -1,18 +1,12 @@
 import { inspect } from 'node:util';
 
-import { type Args, bind, is_plain_object } from '../args';
+import { type Args, bind } from '../args';
 import { no_grad } from '../autograd';
 import type { DType } from '../dtype';
 import { in_range, module_label, profiling } from '../profiler/ranges';
 import { Tensor } from '../tensor';
-import type { FullBackwardHook, FullBackwardPreHook } from './backward_hooks';
-import {
-  call_with_hooks,
-  CallHooks,
-  type ForwardHook,
-  type ForwardPreHook,
-  type HookOptions,
-} from './call_hooks';
+import { HookedCallable } from './callable';
+import { type_name } from '../type_name';
 import { HookList, type RemovableHandle } from './hooks';
 import { Buffer, Parameter, reset_grad } from './parameter';
 import { indent, wrap_lines } from './repr';
@@ -20,28 +14,14 @@ import {
   IncompatibleKeys,
   load_member,
   type LoadContext,
+  type LoadStateDictPreHook,
   type Metadata,
   type StateDict,
   type StateDictHook,
+  type StateDictPreHook,
   throw_load_errors,
 } from './state_dict';
 import { parse_to, type ToArguments } from './to';
-
-/**
- * Note [Callable modules]: `new Net()` returns a function, so that `net(x)` runs, whose prototype is the class's, so that
- * everything else is an ordinary class: `instanceof`, methods, fields. It is a base class of its own because fields of a
- * class are set on what the *parent's* constructor returned: here `Module`'s own fields land on the function too.
- * A function's own `name` and `length` would hide fields and methods of these names, hence the deletion.
- */
-class Callable {
-  constructor() {
-    const self = (...args: unknown[]): unknown => (self as unknown as Module)._call_impl(args);
-    Reflect.deleteProperty(self, 'name');
-    Reflect.deleteProperty(self, 'length');
-    Object.setPrototypeOf(self, new.target.prototype);
-    return self;
-  }
-}
 
 export interface Module {
   (...args: Parameters<this['forward']>): ReturnType<this['forward']>;
@@ -51,15 +31,16 @@ export interface Module {
  * Base class of all neural network modules: PyTorch's `nn.Module`. Subclasses set parameters, buffers and submodules as
  * plain fields and define `forward`; calling the module runs its hooks and `forward`.
  */
-export class Module extends Callable {
+export class Module extends HookedCallable {
   /** The version of the class's state dict layout, stored with every state dict. */
   static readonly _version: number = 1;
 
   training = true;
 
   readonly #buffers = new Map<string, { persistent: boolean }>();
-  #hooks: CallHooks | null = null;
   #state_dict_hooks: HookList<StateDictHook> | null = null;
+  #state_dict_pre_hooks: HookList<StateDictPreHook> | null = null;
+  #load_pre_hooks: HookList<LoadStateDictPreHook> | null = null;
   #load_hooks: HookList<(module: Module, keys: IncompatibleKeys) => void> | null = null;
 
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a subclass's own signature takes its place
@@ -71,51 +52,10 @@ export class Module extends Callable {
     return this.constructor.name;
   }
 
-  // ---- calling ----
-
   /** @internal */
-  _call_impl(args: unknown[]): unknown {
-    if (profiling.modules) return in_range(module_label(this, this._get_name()), () => this.#call(args));
-    return this.#call(args);
-  }
-
-  #call(args: unknown[]): unknown {
-    return this.#hooks === null
-      ? (this.forward(...args) as unknown)
-      : call_with_hooks(this, this.#hooks, args);
-  }
-
-  #hook_lists(): CallHooks {
-    return (this.#hooks ??= new CallHooks());
-  }
-
-  /** `hook(module, args)` before `forward`; what it returns replaces the arguments. */
-  register_forward_pre_hook(hook: ForwardPreHook, options: HookOptions = {}): RemovableHandle {
-    const { prepend } = bind('register_forward_pre_hook', { prepend: false }, [options]);
-    return this.#hook_lists().forward_pre.register(hook, prepend);
-  }
-
-  /** `hook(module, args, output)` after `forward`; what it returns replaces the output. */
-  register_forward_hook(
-    hook: ForwardHook,
-    options: HookOptions & { always_call?: boolean } = {},
-  ): RemovableHandle {
-    const { prepend, always_call } = bind('register_forward_hook', { prepend: false, always_call: false }, [
-      options,
-    ]);
-    return this.#hook_lists().forward.register({ call: hook, always_call }, prepend);
-  }
-
-  /** `hook(module, grad_input, grad_output)` when the gradients of the inputs are there; may return new ones. */
-  register_full_backward_hook(hook: FullBackwardHook, options: HookOptions = {}): RemovableHandle {
-    const { prepend } = bind('register_full_backward_hook', { prepend: false }, [options]);
-    return this.#hook_lists().backward.hooks.register(hook, prepend);
-  }
-
-  /** `hook(module, grad_output)` before the module's backward; may return a new `grad_output`. */
-  register_full_backward_pre_hook(hook: FullBackwardPreHook, options: HookOptions = {}): RemovableHandle {
-    const { prepend } = bind('register_full_backward_pre_hook', { prepend: false }, [options]);
-    return this.#hook_lists().backward.pre_hooks.register(hook, prepend);
+  override _call_impl(args: unknown[]): unknown {
+    if (!profiling.modules) return super._call_impl(args);
+    return in_range(module_label(this, this._get_name()), () => super._call_impl(args));
   }
 
   // ---- registration ----
@@ -455,15 +395,17 @@ export class Module extends Callable {
       // Not enumerable: it goes along with the state dict without being one of its entries.
       Object.defineProperty(target, '_metadata', { value: {}, writable: true, configurable: true });
     }
-    (target as { _metadata: Metadata })._metadata[prefix.slice(0, -1)] = {
-      version: (this.constructor as typeof Module)._version,
-    };
+    const local_metadata = { version: (this.constructor as typeof Module)._version };
+    (target as { _metadata: Metadata })._metadata[prefix.slice(0, -1)] = local_metadata;
+    for (const hook of this.#state_dict_pre_hooks ?? []) hook(this, prefix, keep_vars);
     this._save_to_state_dict(target, prefix, keep_vars);
     for (const [name, module] of this._own_modules()) {
       module.state_dict({ destination: target, prefix: `${prefix}${name}.`, keep_vars });
     }
-    if (this.#state_dict_hooks !== null)
-      for (const hook of this.#state_dict_hooks) hook(this, target, prefix);
+    for (const hook of this.#state_dict_hooks ?? []) {
+      const result = hook(this, target, prefix, local_metadata) as unknown;
+      if (result !== undefined && result !== null) throw new Error('state_dict post-hook must return None');
+    }
     return target as Record<string, Tensor>;
   }
 
@@ -487,9 +429,32 @@ export class Module extends Callable {
     throw new Error(`${this._get_name()} has get_extra_state but no set_extra_state`);
   }
 
-  /** `hook(module, state_dict, prefix)` after this module's part of a state dict was written. */
+  /**
+   * `hook(module, prefix, keep_vars)` before this module's part of a state dict is written.
+   *
+   * See https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_state_dict_pre_hook
+   */
+  register_state_dict_pre_hook(hook: StateDictPreHook): RemovableHandle {
+    return (this.#state_dict_pre_hooks ??= new HookList()).register(hook);
+  }
+
+  /**
+   * `hook(module, state_dict, prefix, local_metadata)` after this module's part of a state dict was written; may change it in place.
+   *
+   * See https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_state_dict_post_hook
+   */
   register_state_dict_post_hook(hook: StateDictHook): RemovableHandle {
     return (this.#state_dict_hooks ??= new HookList()).register(hook);
+  }
+
+  /**
+   * `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` before this module is loaded;
+   * may change the state dict and the lists in place.
+   *
+   * See https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_load_state_dict_pre_hook
+   */
+  register_load_state_dict_pre_hook(hook: LoadStateDictPreHook): RemovableHandle {
+    return (this.#load_pre_hooks ??= new HookList()).register(hook);
   }
 
   /** `hook(module, incompatible_keys)` after this module was loaded; may change the lists in place. */
@@ -514,6 +479,7 @@ export class Module extends Callable {
       state_dict: Object.fromEntries(entries),
       metadata: (state_dict as { _metadata?: Metadata })._metadata ?? null,
       assign,
+      strict,
       missing_keys: [],
       unexpected_keys: [],
       error_msgs: [],
@@ -524,11 +490,23 @@ export class Module extends Callable {
   }
 
   #load(context: LoadContext, prefix: string): void {
+    for (const hook of this.#load_pre_hooks ?? []) {
+      const { state_dict, metadata, strict, missing_keys, unexpected_keys, error_msgs } = context;
+      const local_metadata = metadata?.[prefix.slice(0, -1)] ?? {};
+      hook(this, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs);
+    }
     this._load_from_state_dict(context, prefix);
     for (const [name, module] of this._own_modules()) module.#load(context, `${prefix}${name}.`);
     if (this.#load_hooks !== null) {
       const keys = new IncompatibleKeys(context.missing_keys, context.unexpected_keys);
-      for (const hook of this.#load_hooks) hook(this, keys);
+      for (const hook of this.#load_hooks) {
+        const result = hook(this, keys) as unknown;
+        if (result !== undefined && result !== null) {
+          throw new Error(
+            'Hooks registered with ``register_load_state_dict_post_hook`` are notexpected to return new values, if incompatible_keys need to be modified,it should be done inplace.',
+          );
+        }
+      }
     }
   }
 
@@ -584,14 +562,4 @@ type NamedMembersArgs = Args<
   { prefix?: string; recurse?: boolean; remove_duplicate?: boolean }
 >;
 
-/** The name that an error message gives to a value's type: Python's. */
-export function type_name(value: unknown): string {
-  if (value === null || value === undefined) return 'NoneType';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float';
-  if (typeof value === 'string') return 'str';
-  if (typeof value === 'boolean') return 'bool';
-  if (Array.isArray(value)) return 'list';
-  if (is_plain_object(value) || value instanceof Map) return 'dict';
-  if (typeof value === 'object' || value instanceof Module) return value.constructor.name;
-  return typeof value;
-}
+export { type_name };

@@ -8,7 +8,23 @@ import { Parameter } from './parameter';
 
 export type StateDict = Record<string, unknown>;
 export type Metadata = Record<string, Record<string, unknown>>;
-export type StateDictHook = (module: Module, state_dict: StateDict, prefix: string) => void;
+export type StateDictPreHook = (module: Module, prefix: string, keep_vars: boolean) => void;
+export type StateDictHook = (
+  module: Module,
+  state_dict: StateDict,
+  prefix: string,
+  local_metadata: Metadata[string],
+) => void;
+export type LoadStateDictPreHook = (
+  module: Module,
+  state_dict: StateDict,
+  prefix: string,
+  local_metadata: Metadata[string],
+  strict: boolean,
+  missing_keys: string[],
+  unexpected_keys: string[],
+  error_msgs: string[],
+) => void;
 
 /** The result of `load_state_dict`. */
 export class IncompatibleKeys {
@@ -34,6 +50,7 @@ export interface LoadContext {
   state_dict: StateDict;
   metadata: Metadata | null;
   assign: boolean;
+  strict: boolean;
   missing_keys: string[];
   unexpected_keys: string[];
   error_msgs: string[];
