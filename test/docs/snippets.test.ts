@@ -18,7 +18,11 @@ const guides = ['autograd.md', 'testing.md'].map((name) => ({
 describe.each(guides)('docs/$name', ({ sections }) => {
   test.each(sections)('$title', async (section) => {
     torch.manual_seed(0);
+    // What a snippet warns of is for its reader.
+    const warnings = [jest.spyOn(console, 'warn'), jest.spyOn(process, 'emitWarning')];
+    for (const spy of warnings) spy.mockImplementation(() => undefined);
     const claims = await run_section(section, { torch, nn, optim, autograd }, modules);
+    for (const spy of warnings) spy.mockRestore();
     expect(claims.map(({ source, actual }) => ({ source, text: actual }))).toEqual(
       claims.map(({ source, expected }) => ({ source, text: expected })),
     );
