@@ -163,7 +163,7 @@ export const rows = {
   },
   backward_chain: {
     about: 'backward of 1,000 additions, 4 elements',
-    target: 4,
+    target: 10,
     make() {
       const [a, b] = operands(4);
       let y = a.requires_grad_();

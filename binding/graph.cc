@@ -10,11 +10,10 @@ namespace {
 // What registers a hook returns a handle; remove_hook(handle) takes the hook off again.
 napi_value wrap_hook(napi_env env, HookHandle handle) {
   napi_value v;
-  auto own = std::make_unique<HookHandle>(std::move(handle));
+  auto* own = new HookHandle(std::move(handle));  // the finalizer deletes it
   check(env, napi_create_external(
-                 env, own.get(), [](napi_env, void* data, void*) { delete static_cast<HookHandle*>(data); },
+                 env, own, [](napi_env, void* data, void*) { delete static_cast<HookHandle*>(data); },
                  nullptr, &v));
-  own.release();
   return v;
 }
 napi_value remove_hook(napi_env env, napi_callback_info info) {

@@ -231,8 +231,10 @@ class BackwardPass {
     // A node runs when one of its successors does: look at those first.
     std::vector<int> order, pending, waits(tasks_.size());
     order.reserve(tasks_.size());
-    for (size_t i = 0; i < tasks_.size(); ++i)
-      if ((waits[i] = tasks_[i].dependencies) == 0) pending.push_back(static_cast<int>(i));
+    for (size_t i = 0; i < tasks_.size(); ++i) {
+      waits[i] = tasks_[i].dependencies;
+      if (waits[i] == 0) pending.push_back(static_cast<int>(i));
+    }
     while (!pending.empty()) {
       const int t = pending.back();
       pending.pop_back();
