@@ -33,7 +33,12 @@ SC_PROPERTY(is_inference, from_bool(env, t.impl()->is_inference))
 SC_PROPERTY(grad, wrap(env, t.grad()))
 SC_PROPERTY(grad_fn, wrap_node(env, t.grad_fn()))
 SC_PROPERTY(output_nr, from_int(env, t.output_nr()))
-SC_PROPERTY(version, from_int(env, t.version()))
+napi_value version(napi_env env, napi_callback_info info) {
+  return with_tensor(env, info, [&](const Tensor& t, Args&) {
+    SC_CHECK(!t.impl()->is_inference, "Inference tensors do not track version counter.");
+    return from_int(env, t.version());
+  });
+}
 SC_PROPERTY(base, wrap(env, t.base()))
 SC_PROPERTY(detach, wrap(env, t.detach()))
 SC_PROPERTY(data, wrap(env, t.data_alias()))
@@ -45,9 +50,17 @@ napi_value is_contiguous(napi_env env, napi_callback_info info) {
                                                   : MemoryFormat::kContiguous));
   });
 }
+// set_requires_grad(tensor, value, assigned): an assignment refuses what the method requires_grad_() lets
+// pass.
 napi_value set_requires_grad(napi_env env, napi_callback_info info) {
   return with_tensor(env, info, [&](Tensor t, Args& a) {
-    t.set_requires_grad(get_bool(env, a.v[1]));
+    const bool v = get_bool(env, a.v[1]);
+    if (a.n > 2 && get_bool(env, a.v[2])) {
+      SC_CHECK(t.is_leaf() || !v, "you can only change requires_grad flags of leaf variables.");
+      SC_CHECK(t.is_floating_point() || !v,
+               "only Tensors of floating point and complex dtype can require gradients");
+    }
+    t.set_requires_grad(v);
     return undefined(env);
   });
 }
@@ -66,7 +79,7 @@ napi_value set_data(napi_env env, napi_callback_info info) {
 // detach_(): forgets the history in place.
 napi_value detach_(napi_env env, napi_callback_info info) {
   return with_tensor(env, info, [&](const Tensor& t, Args&) {
-    SC_CHECK(!t.is_view() || !t.requires_grad(),
+    SC_CHECK(!t.is_view(),
              "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel "
              "(DDP) for training, and "
              "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "

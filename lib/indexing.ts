@@ -62,8 +62,9 @@ interface Resolved {
   tensors: (Tensor | null)[]; // by dimension of `view`; empty without index tensors
 }
 
-/** Applies everything that makes a view and collects the rest. */
-function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
+/** Applies everything that makes a view and collects the rest. A slice of everything makes none, unless it is all there is to read. */
+function resolve(self: Tensor, given: Index | readonly Index[], reading: boolean): Resolved {
+  const alone = reading && !Array.isArray(given);
   const entries = (Array.isArray(given) ? given : [given]) as readonly Index[];
   const rank = self.dim();
   let explicit = 0;
@@ -126,7 +127,9 @@ function resolve(self: Tensor, given: Index | readonly Index[]): Resolved {
       const step = i.step ?? 1;
       if (step === 0) throw new Error('slice step cannot be zero');
       if (step < 0) throw new Error('step must be greater than zero');
-      view = call('_slice', view, dim, i.start, i.stop, step);
+      if (alone || step !== 1 || (i.start ?? 0) !== 0 || (i.stop ?? Infinity) < view.size(dim)) {
+        view = call('_slice', view, dim, i.start, i.stop, step);
+      }
       ++dim;
       ++from;
     } else if (i instanceof Tensor) {
@@ -157,28 +160,45 @@ const listed = (tensors: (Tensor | null)[]): unknown[] =>
 
 /** `self[indices]`. */
 export function index(self: Tensor, indices: Index | readonly Index[]): Tensor {
-  const { view, tensors } = resolve(self, indices);
+  const { view, tensors } = resolve(self, indices, true);
   if (tensors.length > 0) return call('_index', view, listed(tensors));
   return view === self ? call('_alias', self) : view;
 }
 
 type Values = Tensor | number | bigint | boolean;
 
-/** A value as index_put takes it. A place that is a mere view takes any dtype, as `copy_` does. */
-function source(view: Tensor, tensors: (Tensor | null)[], values: Values): Tensor {
-  if (!(values instanceof Tensor)) {
-    const scalar = guard(() => op('full')([], values, dtypeCode(view.dtype), view.device.toString()));
-    return new Tensor(scalar as Handle);
-  }
-  if (tensors.length > 0 || values.dtype === view.dtype) return values;
-  return values.to(view.dtype);
+function source(view: Tensor, values: Values): Tensor {
+  if (values instanceof Tensor) return values;
+  const scalar = guard(() => op('full')([], values, dtypeCode(view.dtype), view.device.toString()));
+  return new Tensor(scalar as Handle);
 }
 
 /** Leading dimensions of size 1 do not count in an assignment. */
-function trimmed(values: Tensor, rank: number): Tensor {
-  let v = values;
-  while (v.dim() > rank && v.shape[0] === 1) v = v.squeeze(0);
-  return v;
+function trimmedShape(values: Tensor): number[] {
+  const shape = values.shape;
+  const lead = shape.findIndex((n) => n !== 1);
+  return lead < 0 ? [] : shape.slice(lead);
+}
+function trimmed(values: Tensor): Tensor {
+  const shape = trimmedShape(values);
+  return shape.length === values.dim() ? values : values.view(shape);
+}
+
+const sameShape = (a: Tensor, b: Tensor): boolean => {
+  const [s, t] = [a.shape, b.shape];
+  return s.length === t.length && s.every((n, i) => n === t[i]);
+};
+
+/** Writes `values`, of any dtype, to a place that is a mere view. */
+function assign(view: Tensor, values: Tensor): void {
+  if (sameShape(view, values)) {
+    op('copy_')(view._h, values._h);
+  } else if (values.dim() === 0 && values.is_cpu) {
+    op('fill_.Tensor')(view._h, values._h);
+  } else {
+    const v = values.view(trimmedShape(values));
+    op('copy_')(view._h, sameShape(view, v) ? v._h : v.expand(view.shape)._h);
+  }
 }
 
 /** `self[indices] = values`, recorded through the view. */
@@ -188,19 +208,23 @@ export function index_put_(
   values: Values,
   accumulate = false,
 ): void {
-  const { view, tensors } = resolve(self, indices);
-  let v = source(view, tensors, values);
-  if (tensors.length === 0) v = trimmed(v, view.dim());
+  const lone = Array.isArray(indices) ? (indices.length === 1 ? (indices[0] as Index) : undefined) : indices;
+  if (lone === false) return; // nothing is chosen
+  const { view, tensors } = lone === true ? everything(self) : resolve(self, indices, false);
+  const v = source(view, values);
   if (interception.vmaps > 0) {
-    interception.hooks.call_key('index_put', true, [view, tensors, v, accumulate]);
+    const fit = tensors.length > 0 ? trimmed(v) : v.to(view.dtype);
+    interception.hooks.call_key('index_put', true, [view, tensors, fit, accumulate]);
     return;
   }
   try {
-    op('index_put', true)(view._h, listed(tensors), v._h, accumulate);
+    if (tensors.length === 0 && !accumulate) assign(view, v);
+    else op('index_put', true)(view._h, listed(tensors), trimmed(v)._h, accumulate);
   } catch (e) {
     rethrow(e);
   }
 }
+const everything = (self: Tensor): Resolved => ({ view: self.unsqueeze(0), tensors: [] });
 
 /** A copy of `self` with `self[indices] = values`. */
 export function index_put(
@@ -212,7 +236,7 @@ export function index_put(
   const entries = (Array.isArray(indices) ? indices : [indices]) as readonly Index[];
   if (entries.every((i) => i instanceof Tensor)) {
     const tensors = entries as Tensor[];
-    const v = source(self, tensors, values);
+    const v = source(self, values);
     return call('index_put', self, listed(tensors), interception.vmaps > 0 ? v : v._h, accumulate);
   }
   const copy = self.clone();

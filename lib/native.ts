@@ -58,7 +58,7 @@ export interface Native {
   data(t: Handle): Handle;
   retains_grad(t: Handle): boolean;
   is_contiguous(t: Handle, format?: number): boolean;
-  set_requires_grad(t: Handle, v: boolean): void;
+  set_requires_grad(t: Handle, v: boolean, assigned?: boolean): void;
   set_grad(t: Handle, g: Handle | null): void;
   set_data(t: Handle, v: Handle): void;
   detach_(t: Handle): void;

@@ -121,7 +121,7 @@ export class Tensor {
     return native.requires_grad(this._h);
   }
   set requires_grad(v: boolean) {
-    guard(() => native.set_requires_grad(this._h, Boolean(v)));
+    guard(() => native.set_requires_grad(this._h, Boolean(v), true));
   }
   requires_grad_(v = true): this {
     if (interception.transforms > 0) {
@@ -136,13 +136,13 @@ export class Tensor {
   }
   /** Whether this is a leaf: made by the user, or needing no gradient. */
   get is_leaf(): boolean {
-    return native.is_leaf(this._h);
+    return guard(() => native.is_leaf(this._h));
   }
   /** The accumulated gradient, or null. */
   get grad(): Tensor | null {
     const g = native.grad(this._h);
     if (g === null) {
-      if (!this.is_leaf && this.requires_grad && !native.retains_grad(this._h)) warnNonLeafGrad();
+      if (this.requires_grad && !native.retains_grad(this._h) && !isLeaf(this)) warnNonLeafGrad();
       return null;
     }
     // The same object as long as it is the same tensor, so that `x.grad === x.grad`.
@@ -163,14 +163,14 @@ export class Tensor {
   }
   /** The node of the graph that made this tensor, or null for a leaf. */
   get grad_fn(): GradFn | null {
-    return wrapNode(native.grad_fn(this._h));
+    return guard(() => wrapNode(native.grad_fn(this._h)));
   }
   get output_nr(): number {
     return native.output_nr(this._h);
   }
   /** How often this tensor's memory was written in place. */
   get _version(): number {
-    return native.version(this._h);
+    return guard(() => native.version(this._h));
   }
   /** The tensor that this one is a view of, or null. */
   get _base(): Tensor | null {
@@ -474,7 +474,7 @@ export class Tensor {
       dtype: this.dtype,
       device: native.device(this._h),
       requires_grad: this.requires_grad,
-      grad_fn_name: this.grad_fn?._class ?? null,
+      grad_fn_name: gradFnName(this),
       is_parameter: this._is_parameter,
       tangent: tangent_text(this._h),
       default_dtype: dtypeName(native.get_default_dtype()),
@@ -537,6 +537,23 @@ export function at(list: number[], dim: number): number {
     );
   }
   return list[dim < 0 ? dim + n : dim];
+}
+
+/** As `is_leaf`, but never throws: the history of a view that must not be used counts as one. */
+function isLeaf(t: Tensor): boolean {
+  try {
+    return t.is_leaf;
+  } catch {
+    return false;
+  }
+}
+/** What printing shows: also a tensor whose history must not be used can be looked at. */
+function gradFnName(t: Tensor): string | null {
+  try {
+    return t.grad_fn?._class ?? null;
+  } catch {
+    return 'Invalid';
+  }
 }
 
 let warned = false;

@@ -194,19 +194,24 @@ inline DifferentiableBuilder differentiable(const char* name, const TensorList& 
   return {name, ys.data(), static_cast<int>(ys.size())};
 }
 
-// ---- in-place operators and views (in_place.cc, view.cc) ----
+// ---- in-place operators (in_place.cc) and views (view.cc) ----
 
 // Runs `compute` (an out-of-place operator on `self`) and writes its result into `self`, with all of
 // PyTorch's rules: leaf and view checks, version bump, history rebased through the base of a view. `direct`:
 // the computation is one element-wise kernel that may write straight into `self` (no gradient is wanted).
-Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct = false);
+enum class Overlap : bool { kRefused, kAllowed };  // may several elements of `self` be one place in memory?
+Tensor in_place(const Tensor& self, Formula<Tensor()>&& compute, bool direct = false,
+                Overlap overlap = Overlap::kRefused);
 // `compute` is a view operator on `self`: gives `self` the view's geometry and history.
 Tensor reshape_in_place(const Tensor& self, const Formula<Tensor()>& compute) = delete;
 Tensor reshape_in_place(const Tensor& self, Formula<Tensor()>&& compute);
 // Whether elements of `t` share memory, as those of an expanded tensor do.
 bool overlaps_itself(const Tensor& t);
 // Throws PyTorch's text when `self` may not be written in place.
-void check_in_place(const Tensor& self);
+void check_in_place(const Tensor& self, Overlap overlap = Overlap::kRefused);
+// Throws PyTorch's text when writing `self` would change `read` under the operator's hands: they share some of
+// their memory. `same_allowed`: unless they are the very same elements.
+void check_apart(const Tensor& self, const Tensor& read, bool same_allowed);
 
 // While an in-place operator computes: tells element-wise kernels that they may write straight into `self`,
 // and keeps the values of `self` that formulas save.

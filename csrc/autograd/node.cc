@@ -110,6 +110,7 @@ void accumulate_grad(const Tensor& variable, Tensor&& g) {
 }
 
 TensorList AccumulateGrad::apply(TensorList&& grads, const std::vector<bool>&) {
+  if (!variable_.requires_grad()) return {};  // it stopped asking meanwhile
   if (grads[0]) accumulate_grad(variable_, std::move(grads[0]));
   variable_.autograd_meta().post_accumulate_hooks.each([&](const auto& hook) { hook(variable_); });
   return {};

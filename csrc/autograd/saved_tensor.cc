@@ -162,7 +162,10 @@ SavedTensor SavedTensor::keep(const Tensor& t, bool is_output, uint16_t output_n
     // read.
     s.is_output_ = true;
     s.impl_ = whole_alias(t).ref();
-    if (state.in_place) state.in_place->kept_outputs.push_back(s.impl_);
+    if (state.in_place) {  // it is about to become the value of `self`
+      s.version_ = state.in_place->self.version() + 1;
+      state.in_place->kept_outputs.push_back(s.impl_);
+    }
     if (state.dual_levels && state.builder) state.builder->remember_alias(s.impl_, s.output_nr_);
     return s;
   }

@@ -20,7 +20,8 @@ Ref<Node> Tensor::grad_fn() const {
 uint32_t Tensor::output_nr() const { return p_->autograd ? p_->autograd->output_nr : 0; }
 
 Tensor& Tensor::set_requires_grad(bool v) {
-  if (v == requires_grad() && (v || is_leaf())) return *this;
+  if (v && p_->requires_grad_flag) return *this;
+  if (v && !is_leaf()) return *this;
   SC_CHECK(!v || is_floating_point(), "only Tensors of floating point dtype can require gradients");
   SC_CHECK(!v || !p_->is_inference || thread_state().inference_mode,
            "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
@@ -81,7 +82,9 @@ Tensor Tensor::detach() const {
 }
 
 Tensor Tensor::data_alias() const {
-  return Tensor(Ref<TensorImpl>(new TensorImpl(p_->storage, dtype(), sizes(), strides(), storage_offset())));
+  Ref<TensorImpl> p(new TensorImpl(p_->storage, dtype(), sizes(), strides(), storage_offset()));
+  p->is_inference = p_->is_inference;
+  return Tensor(std::move(p));
 }
 
 void Tensor::set_data(const Tensor& other) const {
@@ -99,6 +102,8 @@ Tensor Tensor::base() const { return Tensor(p_->base); }
 Edge gradient_edge(const Tensor& t) {
   if (!t.requires_grad()) return {};
   if (Ref<Node> fn = t.grad_fn()) return {std::move(fn), t.output_nr()};
+  // A view made without gradients, or before its base came to require them, asks for one but leads nowhere.
+  if (!t.impl()->requires_grad_flag) return {};
   AutogradMeta& m = t.autograd_meta();
   if (m.accumulator) return {Ref<Node>(m.accumulator), 0};
   Ref<Node> acc(new AccumulateGrad(t));

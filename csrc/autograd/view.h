@@ -4,6 +4,9 @@
 
 namespace sconce {
 
+// Throws PyTorch's text when `view` came about in a way that forbids writing it, or (`indirect`) that forbids
+// its base or a sibling to be written, while gradients are recorded.
+void check_view(const Tensor& view, bool indirect);
 // After an in-place write to a base (or a sibling view) the history of a view is that of the base, seen
 // through as_strided: replaces the view's grad_fn when the shared version counter moved on.
 void refresh_view_history(const Tensor& view);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <new>
@@ -170,9 +171,11 @@ Ref<Storage> Storage::allocate(Device device, int64_t nbytes) {
   Storage* s;
   if (device.is_cpu() && nbytes <= kInlineBytes) {
     constexpr size_t header = (sizeof(Storage) + kAlign - 1) / kAlign * kAlign;
-    void* raw = pool_allocate(header + static_cast<size_t>(nbytes));
+    const size_t size = header + static_cast<size_t>(nbytes);
+    void* raw = pool_allocate(size);
     s = new (raw) Storage;
     s->inline_ = true;
+    s->pooled_ = static_cast<uint32_t>(size);
     s->data_ = static_cast<char*>(raw) + header;
   } else {
     const ScBackend& backend = backend_of(device);
@@ -199,22 +202,46 @@ Ref<Storage> Storage::wrap(void* data, int64_t nbytes, void (*release)(void*), v
   return Ref<Storage>(s);
 }
 
-void Storage::destroy(Storage* s) {
-  if (profiling()) profiler()->freed(s, s->nbytes_, s->device_);
-  if (s->inline_) {
-    constexpr size_t header = (sizeof(Storage) + kAlign - 1) / kAlign * kAlign;
-    const size_t bytes = header + static_cast<size_t>(s->nbytes_);
-    s->~Storage();
-    pool_free(s, bytes);
+void Storage::free_bytes() {
+  if (profiling()) profiler()->freed(this, nbytes_, device_);
+  if (inline_) return;
+  if (release_) {
+    release_(context_);
     return;
   }
-  if (s->release_) {
-    s->release_(s->context_);
+  if (account_) account_->bytes.fetch_sub(nbytes_, std::memory_order_relaxed);
+  backend_of(device_).memory.deallocate(device_.index, data_, static_cast<size_t>(nbytes_));
+}
+
+void Storage::resize(int64_t nbytes) {
+  SC_CHECK(!release_, "Trying to resize storage that is not resizable");
+  const ScBackend& backend = backend_of(device_);
+  void* p = backend.memory.allocate(device_.index, static_cast<size_t>(nbytes));
+  SC_CHECK(p, "DefaultCPUAllocator: can't allocate memory: you tried to allocate ", nbytes, " bytes on ",
+           device_name(device_), ".");
+  const auto kept = static_cast<size_t>(std::min(nbytes, nbytes_));
+  if (device_.is_cpu())
+    memcpy(p, data_, kept);
+  else
+    check_kernel(backend.memory.transfer(SC_DEVICE_TO_DEVICE, device_.index, p, device_.index, data_, kept),
+                 device_, "resize_");
+  free_bytes();
+  if (inline_ || !account_) account_ = current_account();
+  inline_ = false;
+  data_ = p;
+  nbytes_ = nbytes;
+  if (account_) account_->bytes.fetch_add(nbytes, std::memory_order_relaxed);
+  if (profiling()) profiler()->allocated(this, nbytes, device_);
+}
+
+void Storage::destroy(Storage* s) {
+  s->free_bytes();
+  if (const size_t pooled = s->pooled_) {
+    s->~Storage();
+    pool_free(s, pooled);
   } else {
-    if (s->account_) s->account_->bytes.fetch_sub(s->nbytes_, std::memory_order_relaxed);
-    backend_of(s->device_).memory.deallocate(s->device_.index, s->data_, static_cast<size_t>(s->nbytes_));
+    delete s;
   }
-  delete s;
 }
 
 }  // namespace sconce

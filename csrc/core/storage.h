@@ -31,6 +31,9 @@ class Storage : public RefCounted {
   // Wraps foreign memory (a typed array); `release` runs when the last tensor lets go.
   static Ref<Storage> wrap(void* data, int64_t nbytes, void (*release)(void*), void* context);
   static void destroy(Storage* s);
+  // Makes room for `nbytes`, keeping what is there; all tensors on this storage see the new place. Throws for
+  // foreign memory.
+  void resize(int64_t nbytes);
 
   void* data() const { return data_; }
   int64_t nbytes() const { return nbytes_; }
@@ -39,6 +42,8 @@ class Storage : public RefCounted {
  private:
   Storage() = default;
   ~Storage() = default;
+  void free_bytes();
+  uint32_t pooled_ = 0;  // of an object that was made with inline bytes: the size of its allocation
   void* data_ = nullptr;
   int64_t nbytes_ = 0;
   Device device_;

@@ -5,10 +5,9 @@ namespace sconce::ops {
 
 static Tensor copy(const Tensor& self, const Tensor& src, bool non_blocking) {
   (void)non_blocking;  // a hint; a transfer here has always ended when copy_ returns
-  SC_CHECK(is_expandable_to(src.sizes(), self.sizes()), "The size of tensor a (",
-           self.sizes().empty() ? 1 : self.sizes().back(), ") must match the size of tensor b (",
-           src.sizes().empty() ? 1 : src.sizes().back(), ") at non-singleton dimension ",
-           std::max(self.dim() - 1, 0));
+  const Dims shape = broadcast_shapes(self.sizes(), src.sizes());
+  SC_CHECK(shape == self.sizes(), "output with shape ", self.sizes(), " doesn't match the broadcast shape ",
+           shape);
   Tensor y = empty_like(self);
   copy_into(y, src);
   return differentiable("CopyBackwards", y)
@@ -24,11 +23,15 @@ Tensor copy_(const Tensor& self, const Tensor& src, bool non_blocking) {
   if (unrecorded(self, src) && self.storage() != src.storage() &&
       is_expandable_to(src.sizes(), self.sizes())) {
     check_in_place(self);
+    check_apart(self, src, true);
     copy_into(self, src);
     self.bump_version();
     return self;
   }
-  return in_place(self, [&] { return copy(self, src, non_blocking); });
+  return in_place(self, [&] {
+    check_apart(self, src, true);
+    return copy(self, src, non_blocking);
+  });
 }
 OP("copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", copy_, kMethod | kWritesSelf,
    R"(Writes the values of `src` into the tensor, from any dtype and device. `src` broadcasts.
@@ -39,12 +42,13 @@ See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
 torch.zeros(2).copy_(torch.tensor([1, 2])) // tensor([1., 2.])
 )");
 
-static Tensor fill(const Tensor& self, const Scalar& value) {
+static Tensor filled(const char* name, const Tensor& self, const Scalar& value) {
   check_fits(value, self.dtype());
   Tensor y = empty_like(self);
   fill_into(y, value);
-  return differentiable("FillBackward0", y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
+  return differentiable(name, y).wrt(self, [](const Tensor& g) { return zeros_like_raw(g); });
 }
+static Tensor fill(const Tensor& self, const Scalar& value) { return filled("FillBackward0", self, value); }
 OP("fill.Scalar(Tensor self, Scalar value) -> Tensor", fill, kFunction,
    R"(A tensor like `self` with every element `value`, a number or a 0-d tensor.
 
@@ -53,26 +57,29 @@ See https://docs.pytorch.org/docs/stable/generated/torch.fill.html
 @example
 torch.fill(torch.zeros(2), 7) // tensor([7., 7.])
 )");
-static Tensor fill_tensor(const Tensor& self, const Tensor& value) {
+static Tensor filled(const char* name, const Tensor& self, const Tensor& value) {
   SC_CHECK(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(),
            " dimensions.");
   Tensor y = empty_like(self);
   copy_into(y, value);
-  return differentiable("FillBackward1", y)
+  return differentiable(name, y)
       .wrt(self, [](const Tensor& g) { return zeros_like_raw(g); })
       .wrt(value, [](const Tensor& g) { return sum(g); });
+}
+static Tensor fill_tensor(const Tensor& self, const Tensor& value) {
+  return filled("FillBackward1", self, value);
 }
 OP("fill.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor, kFunction, "");
 
 static Tensor fill_(const Tensor& self, const Scalar& value) {
   check_fits(value, self.dtype());
   if (unrecorded(self, Tensor())) {
-    check_in_place(self);
+    check_in_place(self, Overlap::kAllowed);
     fill_into(self, value);
     self.bump_version();
     return self;
   }
-  return in_place(self, [&] { return fill(self, value); });
+  return in_place(self, [&] { return filled("FillBackward2", self, value); }, false, Overlap::kAllowed);
 }
 OP("fill_.Scalar(Tensor self, Scalar value) -> Tensor", fill_, kFunction | kMethod | kWritesSelf,
    R"(Sets every element to `value`, a number or a 0-d tensor.
@@ -83,7 +90,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
 torch.zeros(2).fill_(7) // tensor([7., 7.])
 )");
 static Tensor fill_tensor_(const Tensor& self, const Tensor& value) {
-  return in_place(self, [&] { return fill_tensor(self, value); });
+  return in_place(self, [&] { return filled("FillBackward3", self, value); }, false, Overlap::kAllowed);
 }
 OP("fill_.Tensor(Tensor self, Tensor value) -> Tensor", fill_tensor_, kFunction | kMethod | kWritesSelf, "");
 
@@ -94,12 +101,12 @@ static Tensor zero(const Tensor& self) {
 }
 static Tensor zero_(const Tensor& self) {
   if (unrecorded(self, Tensor())) {
-    check_in_place(self);
+    check_in_place(self, Overlap::kAllowed);
     fill_into(self, 0);
     self.bump_version();
     return self;
   }
-  return in_place(self, [&] { return zero(self); });
+  return in_place(self, [&] { return zero(self); }, false, Overlap::kAllowed);
 }
 OP("zero_(Tensor self) -> Tensor", zero_, kFunction | kMethod | kWritesSelf,
    R"(Sets every element to zero.

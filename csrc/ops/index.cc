@@ -198,7 +198,7 @@ Tensor index_put(const Tensor& self, const OptTensorList& indices, const Tensor&
       });
 }
 OP("index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor", index_put,
-   kFunction | kDirect,
+   kFunction | kDirect | kReadsApart,
    R"(`self` with `values` written to (with `accumulate`, added at) the positions that the index tensors give. Values broadcast.
 
 Throws when an index is out of range, when the values do not broadcast, or when their dtype is not that of `self`.

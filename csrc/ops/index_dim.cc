@@ -105,7 +105,7 @@ Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Ten
       });
 }
 OP("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", index_add,
-   kFunction | kMethod | kInPlace | kDirect,
+   kFunction | kMethod | kInPlace | kDirect | kReadsApart,
    R"(`self` with `alpha` times the slices of `source` added to its slices at the positions `index` along `dim`. Equal positions add up.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_add_.html
@@ -155,7 +155,7 @@ static Tensor index_fill_tensor(const Tensor& self, int64_t dim, const Tensor& i
       .wrt(value, [d, index = saved(index)](const Tensor& g) { return sum(index_select(g, d, index())); });
 }
 OP("index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor", index_fill_tensor,
-   kFunction | kMethod | kInPlace | kDirect, "");
+   kFunction | kMethod | kInPlace | kDirect | kReadsFirst, "");
 
 static Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source) {
   const int d = wrap_dim(dim, self.dim());
@@ -185,7 +185,7 @@ static Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, c
       });
 }
 OP("index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor", index_copy,
-   kFunction | kMethod | kInPlace | kDirect,
+   kFunction | kMethod | kInPlace | kDirect | kReadsApart,
    R"(`self` with its slices at the positions `index` along `dim` replaced by those of `source`. Of equal positions the last one counts.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_copy_.html
@@ -255,7 +255,7 @@ Tensor put(const Tensor& self, const Tensor& index, const Tensor& source, bool a
       });
 }
 OP("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor", put,
-   kFunction | kMethod | kInPlace | kDirect,
+   kFunction | kMethod | kInPlace | kDirect | kReadsApart,
    R"(`self` with `source` written to (with `accumulate`, added at) the positions `index` of the flattened tensor.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.put_.html

@@ -56,7 +56,7 @@ static Tensor masked_fill_tensor(const Tensor& self, const Tensor& mask, const T
            [mask = saved(mask)](const Tensor& g) { return sum(masked_fill(g, logical_not_raw(mask()), 0)); });
 }
 OP("masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", masked_fill_tensor,
-   kFunction | kMethod | kInPlace | kDirect, "");
+   kFunction | kMethod | kInPlace | kDirect | kReadsFirst, "");
 
 // The flat positions where the mask, expanded to `shape`, is true: [n] int64.
 static Tensor positions(const Tensor& mask, const Dims& shape) {
@@ -120,7 +120,7 @@ Tensor masked_scatter(const Tensor& self, const Tensor& mask, const Tensor& sour
       });
 }
 OP("masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor", masked_scatter,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kReadsFirst,
    R"(`self` with the elements of `source`, in order, where the bool tensor `mask` is true.
 
 Throws when `source` has fewer elements than the mask has ones.

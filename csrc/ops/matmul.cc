@@ -147,7 +147,7 @@ Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const S
       });
 }
 OP("addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addmm,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kReadsFirst,
    R"(A matrix product added to a tensor that broadcasts to its shape: `beta * self + alpha * (mat1 @ mat2)`. With `beta` 0 the values of `self` are ignored.
 
 Throws when the shapes or the dtypes do not fit.
@@ -213,7 +213,7 @@ Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, c
       });
 }
 OP("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", baddbmm,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kReadsFirst,
    R"(The products of a batch of matrices added to a tensor that broadcasts to their shape: `beta * self + alpha * (batch1 @ batch2)`.
 
 Throws when the shapes or the dtypes do not fit.
@@ -237,7 +237,7 @@ static Tensor addbmm(const Tensor& self, const Tensor& batch1, const Tensor& bat
   return addmm(self, reshape(transpose(batch1, 0, 1), {n, inner}), reshape(batch2, {inner, p}), beta, alpha);
 }
 OP("addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addbmm,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kReadsFirst,
    R"(The sum of the products of a batch of matrices, added to a tensor: `beta * self + alpha * sum_i(batch1[i] @ batch2[i])`.
 
 Throws when the shapes or the dtypes do not fit.
@@ -302,7 +302,7 @@ static Tensor addmv(const Tensor& self, const Tensor& mat, const Tensor& vec, co
       .wrt(vec, [mat = saved(mat), alpha](const Tensor& g) { return scaled(mv(t(mat()), g), alpha); });
 }
 OP("addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addmv,
-   kFunction | kMethod | kInPlace,
+   kFunction | kMethod | kInPlace | kReadsFirst,
    R"(The product of a matrix and a vector, added to a vector: `beta * self + alpha * (mat @ vec)`. Throws when the shapes or the dtypes do not fit.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.addmv.html

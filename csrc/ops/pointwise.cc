@@ -55,15 +55,14 @@ Tensor binary_as(ScBinaryOp op, const Tensor& a0, const Tensor& b0, DType comput
   b = cast_raw(b, compute);
   Iter it(out);
   if (thread_state().in_place && thread_state().in_place->direct) {
+    // Where an operand lies in the memory of `self` without being `self`, the result must not be written yet.
     const Tensor& self = thread_state().in_place->self;
-    // Overlap is only safe where the operand is `self` itself.
+    bool apart = true;
     for (const Tensor* t : {&a, &b})
-      SC_CHECK(t->storage() != self.storage() || t->is_same(self) || t->numel() <= 1 ||
-                   (t->strides() == self.strides() && t->storage_offset() == self.storage_offset() &&
-                    t->sizes() == self.sizes()),
-               "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
-               "a single memory location. "
-               "Please clone() the tensor before performing the operation.");
+      apart = apart && (t->storage() != self.storage() || t->is_same(self) ||
+                        (t->strides() == self.strides() && t->storage_offset() == self.storage_offset() &&
+                         t->sizes() == self.sizes()));
+    if (!apart) thread_state().in_place->direct = false;
     if (Tensor o = direct_output(out, broadcast_shapes(a.sizes(), b.sizes()))) it.out(o);
   }
   it.in(a).in(b);

@@ -170,6 +170,9 @@ void invoke(const OpEntry& op, const Value* args, Result& out, bool in_place_for
   Tensor self = in_place(
       args[0].tensor,
       [&op, args]() -> Tensor {
+        if (!(op.flags & kReadsFirst))
+          for (size_t i = 1; i < op.arity; ++i)
+            check_apart(args[0].tensor, args[i].tensor, !(op.flags & kReadsApart));
         Result r;
         op.thunk(args, r);
         return r.tensor;

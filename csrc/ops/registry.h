@@ -208,6 +208,10 @@ enum OpFlags : uint32_t {
   kInternal = 128,   // reachable only from lib/, undocumented
   kRandom = 256,     // result depends on the generator: tests skip value comparison of repeated calls
   kReshapes = 512,   // its in-place form changes the geometry of `self`, not its elements (squeeze_, t_)
+  // What its in-place form reads besides `self` may share memory with it; may not even be the same elements.
+  // (By default: the same elements or none.)
+  kReadsFirst = 1024,
+  kReadsApart = 2048,
 };
 
 struct Param {

@@ -155,7 +155,7 @@ Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Tenso
       .wrt(src, [d, index = saved(index)](const Tensor& g) { return gather(g, d, index(), false); });
 }
 OP("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", scatter,
-   kFunction | kMethod | kInPlace | kDirect,
+   kFunction | kMethod | kInPlace | kDirect | kReadsApart,
    R"(`self` with the elements of `src` written along `dim`: `out[index[i][j]][j] = src[i][j]` for `dim` 0. `src` may be a number.
 
 With `reduce: 'add'` or `'multiply'` they are combined with what is there. Throws when an index is out of range. Gradients need `src` and `index` of one shape.
@@ -176,7 +176,7 @@ Tensor scatter_value(const Tensor& self, int64_t dim, const Tensor& index, const
   });
 }
 OP("scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", scatter_value,
-   kFunction | kMethod | kInPlace | kDirect, "");
+   kFunction | kMethod | kInPlace | kDirect | kReadsApart, "");
 
 Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src) {
   const int d = check_scatter(self, dim, index, &src);
@@ -187,7 +187,7 @@ Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const T
       .wrt(src, [d, index = saved(index)](const Tensor& g) { return gather(g, d, index(), false); });
 }
 OP("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", scatter_add,
-   kFunction | kMethod | kInPlace | kDirect,
+   kFunction | kMethod | kInPlace | kDirect | kReadsApart,
    R"(`self` with the elements of `src` added along `dim`: `out[index[i][j]][j] += src[i][j]` for `dim` 0. Equal positions add up.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_add_.html
@@ -216,7 +216,7 @@ static Tensor scatter_with(const Tensor& self, int64_t dim, const Tensor& index,
   return without_derivative(y, self, src);
 }
 OP("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor", scatter_with,
-   kFunction | kMethod | kInPlace, "");
+   kFunction | kMethod | kInPlace | kReadsApart, "");
 static Tensor scatter_value_with(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value,
                                  const std::string& reduce) {
   const int d = check_scatter(self, dim, index, nullptr);
@@ -225,7 +225,7 @@ static Tensor scatter_value_with(const Tensor& self, int64_t dim, const Tensor& 
   return without_derivative(y, self, Tensor());
 }
 OP("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
-   scatter_value_with, kFunction | kMethod | kInPlace, "");
+   scatter_value_with, kFunction | kMethod | kInPlace | kReadsApart, "");
 
 // How many values meet at each place.
 static Tensor meeting_count(const Tensor& self, int d, const Tensor& index, bool include_self) {
@@ -349,7 +349,7 @@ Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, cons
 }
 OP("scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool "
    "include_self=True) -> Tensor",
-   scatter_reduce, kFunction | kMethod | kInPlace,
+   scatter_reduce, kFunction | kMethod | kInPlace | kReadsApart,
    R"(As `scatter`, with values that meet at one place combined by `reduce`: `'sum'`, `'prod'`, `'mean'`, `'amax'` or `'amin'`.
 
 Without `include_self` the old values of the places written to do not take part.

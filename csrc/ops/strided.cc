@@ -102,8 +102,10 @@ struct Windows {
 Tensor as_strided_backward(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset,
                            const Dims& base_sizes, const Dims& base_strides, int64_t base_offset) {
   const Windows w(sizes, strides, offset, base_sizes, base_strides, base_offset);
-  return gather_strided(scatter_strided(g, sizes, strides, w.view_at, w.extent), base_sizes, base_strides,
-                        w.base_at);
+  const Tensor flat = scatter_strided(g, sizes, strides, w.view_at, w.extent);
+  if (w.base_at == 0 && base_strides == contiguous_strides(base_sizes) && numel_of(base_sizes) == w.extent)
+    return reshape(flat, base_sizes);
+  return gather_strided(flat, base_sizes, base_strides, w.base_at);
 }
 
 Tensor as_strided_of_gradient(const Tensor& g, const Dims& sizes, const Dims& strides, int64_t offset,

@@ -32,9 +32,8 @@ Tensor reshape(const Tensor& self, const Dims& shape0) {
   Dims strides;
   if (view_strides(self.sizes(), self.strides(), shape, &strides)) {
     Tensor y = make_view(self, shape, strides, self.storage_offset());
-    return differentiable("ViewBackward0", y).wrt(self, [sizes = self.sizes()](const Tensor& g) {
-      return reshape(g, sizes);
-    });
+    return differentiable(self.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0", y)
+        .wrt(self, [sizes = self.sizes()](const Tensor& g) { return reshape(g, sizes); });
   }
   // A copy, then a shape of its own: one node, as PyTorch's _unsafe_view.
   const Tensor copy = clone(self, MemoryFormat::kContiguous);

@@ -3160,6 +3160,40 @@ export interface TensorMethods {
   reshape_as(other: Tensor): Tensor;
   reshape_as(options: { other: Tensor }): Tensor;
   /**
+   * Gives the tensor another shape on the same memory, row by row. More memory is taken when the shape needs it, for all tensors that share it; the new elements are whatever that memory holds.
+   *
+   * Throws when the tensor requires a gradient, and when memory that belongs to a typed array would have to grow.
+   *
+   * See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resize_.html
+   *
+   * @example
+   * ```ts
+   * torch.tensor([[1, 2], [3, 4], [5, 6]]).resize_(2, 2) // tensor([[1., 2.],
+   * //         [3., 4.]])
+   * ```
+   */
+  resize_(size: number[], options?: { memory_format?: MemoryFormat | null }): this;
+  resize_(options: { size: number[]; memory_format?: MemoryFormat | null }): this;
+  resize_(...size: number[]): this;
+  resize_(size0: number, options: { memory_format?: MemoryFormat | null }): this;
+  resize_(size0: number, size1: number, options: { memory_format?: MemoryFormat | null }): this;
+  resize_(size0: number, size1: number, size2: number, options: { memory_format?: MemoryFormat | null }): this;
+  resize_(size0: number, size1: number, size2: number, size3: number, options: { memory_format?: MemoryFormat | null }): this;
+  resize_(size0: number, size1: number, size2: number, size3: number, size4: number, options: { memory_format?: MemoryFormat | null }): this;
+  /**
+   * `resize_` to the shape of `the_template`. Throws when the tensor requires a gradient.
+   *
+   * See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resize_as_.html
+   *
+   * @example
+   * ```ts
+   * torch.tensor([1, 2, 3, 4]).resize_as_(torch.zeros(2, 2)) // tensor([[1., 2.],
+   * //         [3., 4.]])
+   * ```
+   */
+  resize_as_(the_template: Tensor, options?: { memory_format?: MemoryFormat | null }): this;
+  resize_as_(options: { the_template: Tensor; memory_format?: MemoryFormat | null }): this;
+  /**
    * A copy shifted cyclically by `shifts` along `dims`; without `dims`, along the flattened tensor.
    *
    * See https://docs.pytorch.org/docs/stable/generated/torch.roll.html
@@ -3332,6 +3366,24 @@ export interface TensorMethods {
    */
   select_scatter(src: Tensor, dim: number, index: number): Tensor;
   select_scatter(options: { src: Tensor; dim: number; index: number }): Tensor;
+  /**
+   * Puts the tensor on the memory of `source`, with its shape and strides or with the given ones; without arguments, on none. Writes to either show in both, but each counts its own.
+   *
+   * Throws when the dtypes or devices differ. A gradient cannot pass.
+   *
+   * See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.set_.html
+   *
+   * @example
+   * ```ts
+   * torch.zeros(1).set_(torch.tensor([1, 2])) // tensor([1., 2.])
+   * ```
+   */
+  set_(): this;
+  set_(source: Tensor): this;
+  set_(options: { source: Tensor }): this;
+  set_(source: Tensor, storage_offset: number, size: number[], stride?: number[]): this;
+  set_(source: Tensor, storage_offset: number, size: number[], options?: { stride?: number[] }): this;
+  set_(options: { source: Tensor; storage_offset: number; size: number[]; stride?: number[] }): this;
   /**
    * The tensor as int16: `to('int16')`.
    *

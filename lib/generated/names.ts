@@ -217,6 +217,7 @@ export const TORCH_NAMES = [
   "remainder",
   "repeat_interleave",
   "reshape",
+  "resize_as_",
   "roll",
   "rot90",
   "round",

@@ -2567,6 +2567,18 @@ const get_op_reshape_as = (): Op =>
   "reshape_as(Tensor self, Tensor other) -> Tensor",
 ]));
 let n_m_reshape_as: NativeFunction | undefined;
+let op_resize_: Op | undefined;
+const get_op_resize_ = (): Op =>
+  (op_resize_ ??= bindOp('resize_', [
+  "resize_(Tensor self, int[] size, *, MemoryFormat? memory_format=None) -> Tensor",
+]));
+let op_resize_as_: Op | undefined;
+const get_op_resize_as_ = (): Op =>
+  (op_resize_as_ ??= bindOp('resize_as_', [
+  "resize_as_(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor",
+]));
+let n_f_resize_as_: NativeFunction | undefined;
+let n_m_resize_as_: NativeFunction | undefined;
 let op_roll: Op | undefined;
 const get_op_roll = (): Op =>
   (op_roll ??= bindOp('roll', [
@@ -2685,6 +2697,14 @@ const get_op_selu = (): Op =>
   "selu(Tensor self, bool inplace=False) -> Tensor",
 ]));
 let n_f_selu: NativeFunction | undefined;
+let op_set_: Op | undefined;
+const get_op_set_ = (): Op =>
+  (op_set_ ??= bindOp('set_', [
+  "set_(Tensor self) -> Tensor",
+  "set_.source_Tensor(Tensor self, Tensor source) -> Tensor",
+  "set_.source_Tensor_storage_offset(Tensor self, Tensor source, int storage_offset, int[] size, int[] stride=[]) -> Tensor",
+]));
+let n_m_set_: NativeFunction | undefined;
 let op_short: Op | undefined;
 const get_op_short = (): Op =>
   (op_short ??= bindOp('short', [
@@ -9091,6 +9111,29 @@ export function reshape(...args: any[]): any {
 }
 
 /**
+ * `resize_` to the shape of `the_template`. Throws when the tensor requires a gradient.
+ *
+ * See https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resize_as_.html
+ *
+ * @example
+ * ```ts
+ * torch.tensor([1, 2, 3, 4]).resize_as_(torch.zeros(2, 2)) // tensor([[1., 2.],
+ * //         [3., 4.]])
+ * ```
+ */
+export function resize_as_(self: Tensor, the_template: Tensor, options?: { memory_format?: MemoryFormat | null }): Tensor;
+export function resize_as_(a?: any, b?: any): any {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+    try {
+      return new Tensor((n_f_resize_as_ ??= native.op('resize_as_')!)(a._h, b._h) as Handle);
+    } catch (e) {
+      rethrow(e);
+    }
+  }
+  return callOp(get_op_resize_as_(), Array.from(arguments));
+}
+
+/**
  * A copy shifted cyclically by `shifts` along `dims`; without `dims`, along the flattened tensor.
  *
  * See https://docs.pytorch.org/docs/stable/generated/torch.roll.html
@@ -13810,6 +13853,22 @@ P.reshape_as = function (this: Tensor, a?: any): any {
   }
   return callOp(get_op_reshape_as(), [this, ...Array.from(arguments)]);
 };
+P.resize_ = function (this: Tensor, ...args: any[]): any {
+  callOp(get_op_resize_(), [this, ...args]);
+  return this;
+};
+P.resize_as_ = function (this: Tensor, a?: any): any {
+  if (arguments.length === 1 && a instanceof Tensor) {
+    try {
+      (n_m_resize_as_ ??= native.op('resize_as_')!)(this._h, a._h);
+    return this;
+    } catch (e) {
+      rethrow(e);
+    }
+  }
+  callOp(get_op_resize_as_(), [this, ...Array.from(arguments)]);
+  return this;
+};
 P.roll = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_roll(), [this, ...args]);
 };
@@ -13910,6 +13969,18 @@ P.select = function (this: Tensor, ...args: any[]): any {
 };
 P.select_scatter = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_select_scatter(), [this, ...args]);
+};
+P.set_ = function (this: Tensor): any {
+  if (arguments.length === 0) {
+    try {
+      (n_m_set_ ??= native.op('set_')!)(this._h);
+    return this;
+    } catch (e) {
+      rethrow(e);
+    }
+  }
+  callOp(get_op_set_(), [this, ...Array.from(arguments)]);
+  return this;
 };
 P.short = function (this: Tensor): any {
   if (arguments.length === 0 && this._h !== undefined) {
