@@ -56,7 +56,8 @@ napi_value set_requires_grad(napi_env env, napi_callback_info info) {
   return with_tensor(env, info, [&](Tensor t, Args& a) {
     const bool v = get_bool(env, a.v[1]);
     if (a.n > 2 && get_bool(env, a.v[2])) {
-      SC_CHECK(t.is_leaf() || !v, "you can only change requires_grad flags of leaf variables.");
+      const AutogradMeta* m = t.impl()->autograd.get();
+      SC_CHECK(!v || !m || !m->grad_fn, "you can only change requires_grad flags of leaf variables.");
       SC_CHECK(t.is_floating_point() || !v,
                "only Tensors of floating point and complex dtype can require gradients");
     }

@@ -208,12 +208,11 @@ export function index_put_(
   values: Values,
   accumulate = false,
 ): void {
-  const lone = Array.isArray(indices) ? (indices.length === 1 ? (indices[0] as Index) : undefined) : indices;
-  if (lone === false) return; // nothing is chosen
-  const { view, tensors } = lone === true ? everything(self) : resolve(self, indices, false);
+  if (indices === false) return; // nothing is chosen
+  const { view, tensors } = indices === true ? everything(self) : resolve(self, indices, false);
   const v = source(view, values);
   if (interception.vmaps > 0) {
-    const fit = tensors.length > 0 ? trimmed(v) : v.to(view.dtype);
+    const fit = trimmed(tensors.length > 0 ? v : v.to(view.dtype));
     interception.hooks.call_key('index_put', true, [view, tensors, fit, accumulate]);
     return;
   }
@@ -224,6 +223,7 @@ export function index_put_(
     rethrow(e);
   }
 }
+/** What the index `true` stands for. */
 const everything = (self: Tensor): Resolved => ({ view: self.unsqueeze(0), tensors: [] });
 
 /** A copy of `self` with `self[indices] = values`. */

@@ -209,8 +209,8 @@ Tensor reshape_in_place(const Tensor& self, Formula<Tensor()>&& compute);
 bool overlaps_itself(const Tensor& t);
 // Throws PyTorch's text when `self` may not be written in place.
 void check_in_place(const Tensor& self, Overlap overlap = Overlap::kRefused);
-// Throws PyTorch's text when writing `self` would change `read` under the operator's hands: they share some of
-// their memory. `same_allowed`: unless they are the very same elements.
+// Throws PyTorch's text when writing `self` would change `read` under the operator's hands: they share some
+// of their memory. `same_allowed`: unless they are the very same elements.
 void check_apart(const Tensor& self, const Tensor& read, bool same_allowed);
 
 // While an in-place operator computes: tells element-wise kernels that they may write straight into `self`,

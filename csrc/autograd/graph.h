@@ -112,6 +112,7 @@ class Node : public RefCounted, private NodeLink {
   uint32_t add_output(const Tensor& t);  // records its geometry, returns its number
   virtual std::string name() const { return name_; }
   void rename(const char* literal) { name_ = literal; }
+  std::string operator_name() const;  // as messages have it: name() without "Backward0"
 
   uint64_t sequence_nr;
   SmallVector<Edge, 3> edges;

@@ -199,8 +199,6 @@ void SavedTensor::end_of_use() const {
   if (packed_) packed_->end_of_use();
 }
 
-static std::string stem(const std::string& name) { return name.substr(0, name.find("Backward")); }
-
 // Takes down what is read meanwhile.
 struct SavedReader;
 static __thread SavedReader* t_saved_reader __attribute__((tls_model("initial-exec"))) = nullptr;
@@ -254,7 +252,7 @@ Tensor SavedTensor::operator()() const {
         "[torch.";
     if (!t.device().is_cpu()) text += "cuda.";
     text += str(scalar_type_name(t.dtype()), "Tensor ", t.sizes(), "]");
-    if (producer) text += str(", which is output ", nr, " of ", stem(producer->name()), ",");
+    if (producer) text += str(", which is output ", nr, " of ", producer->operator_name(), ",");
     text += str(" is at version ", now, "; expected version ", version_, " instead.");
     if (const Trace trace = impl_->version->written_at; trace && thread_state().tracer)
       text +=

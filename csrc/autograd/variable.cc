@@ -10,6 +10,15 @@ AutogradMeta& Tensor::autograd_meta() const {
   return *p_->autograd;
 }
 
+std::string Node::operator_name() const {
+  const std::string text = name();
+  const size_t at = text.rfind("Backward");
+  if (at == std::string::npos) return text;
+  const std::string number = text.substr(at + 8);
+  if (number.find_first_not_of("0123456789") != std::string::npos) return text;
+  return text.substr(0, at) + (number == "0" ? "" : number);
+}
+
 bool Tensor::is_leaf() const { return !grad_fn(); }
 
 Ref<Node> Tensor::grad_fn() const {
@@ -21,11 +30,12 @@ uint32_t Tensor::output_nr() const { return p_->autograd ? p_->autograd->output_
 
 Tensor& Tensor::set_requires_grad(bool v) {
   if (v && p_->requires_grad_flag) return *this;
-  if (v && !is_leaf()) return *this;
+  const bool leaf = !p_->autograd || !p_->autograd->grad_fn;  // a view's history may be one not to be used
+  if (v && !leaf) return *this;
   SC_CHECK(!v || is_floating_point(), "only Tensors of floating point dtype can require gradients");
   SC_CHECK(!v || !p_->is_inference || thread_state().inference_mode,
            "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
-  SC_CHECK(is_leaf(), "you can only change requires_grad flags of leaf variables.",
+  SC_CHECK(leaf, "you can only change requires_grad flags of leaf variables.",
            v ? ""
              : " If you want to use a computed variable in a subgraph that doesn't require differentiation "
                "use var_no_grad = "

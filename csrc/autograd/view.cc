@@ -30,10 +30,7 @@ void check_view(const Tensor& view, bool indirect) {
   const AutogradMeta* m = view.impl()->autograd.get();
   const Node* fn = m ? m->grad_fn.get() : nullptr;
   std::string output;
-  if (fn) {
-    const std::string name = fn->name();
-    output = str("Output ", m->output_nr, " of ", name.substr(0, name.find("Backward")));
-  }
+  if (fn) output = str("Output ", m->output_nr, " of ", fn->operator_name());
   std::string text;
   if (kind == ViewKind::kNoGrad || kind == ViewKind::kInference || !fn) {
     const bool inference = kind == ViewKind::kInference;
@@ -97,27 +94,6 @@ Ref<Node> as_strided_node(const Tensor& base, const Tensor& view) {
   };
   node->slots.push_back(std::move(slot));
   return Ref<Node>(node.get());
-}
-
-// What retain_grad() asked for follows the tensor to its new node; hooks stay with the old one.
-void move_retained(Node* from, uint32_t from_nr, const Tensor& t) {
-  if (!from) return;
-  const AutogradMeta& m = *t.impl()->autograd;
-  if (!m.retains_grad || from == m.grad_fn.get()) return;
-  auto& old = from->hooks().retain;
-  if (old.size() <= from_nr || !old[from_nr]) return;
-  auto& now = m.grad_fn->hooks().retain;
-  if (now.size() <= m.output_nr) now.resize(m.output_nr + 1);
-  now[m.output_nr] = std::move(old[from_nr]);
-  old[from_nr] = nullptr;
-}
-
-void change_history(const Tensor& t, const Ref<Node>& fn, uint32_t output_nr) {
-  const AutogradMeta& m = t.autograd_meta();
-  const Ref<Node> old = m.grad_fn;
-  const uint32_t old_nr = m.output_nr;
-  set_history(t, fn, output_nr);
-  move_retained(old.get(), old_nr, t);
 }
 
 // The base's history after one of its views was written: the gradient of the written part goes through `fn`,
@@ -216,20 +192,20 @@ void refresh_view_history(const Tensor& view) {
   const uint32_t now = view.version();
   if (now == v->view_version) return;
   check_view(view, true);
-  change_history(view, as_strided_node(base, view), 0);
+  set_history(view, as_strided_node(base, view), 0);
   v->view_version = now;
 }
 
 void rebase_history(const Tensor& self, const Ref<Node>& fn, uint32_t output_nr) {
   if (self.is_view()) {
     const Tensor base = self.base();
-    change_history(base, Ref<Node>(new CopySlices(base, self, fn, output_nr)), 0);
-    change_history(self, as_strided_node(base, self), 0);
+    set_history(base, Ref<Node>(new CopySlices(base, self, fn, output_nr)), 0);
+    set_history(self, as_strided_node(base, self), 0);
     self.impl()->view_version = self.version();
     return;
   }
   if (fn) {
-    change_history(self, fn, output_nr);
+    set_history(self, fn, output_nr);
     return;
   }
   // The result does not depend on the old value: history ends here, the tensor still asks for gradients.
@@ -237,7 +213,7 @@ void rebase_history(const Tensor& self, const Ref<Node>& fn, uint32_t output_nr)
   stop->add_output(self);
   stop->edges.emplace_back();
   stop->slots.emplace_back();
-  change_history(self, Ref<Node>(stop.get()), 0);
+  set_history(self, Ref<Node>(stop.get()), 0);
 }
 
 }  // namespace sconce

@@ -9123,7 +9123,7 @@ export function reshape(...args: any[]): any {
  */
 export function resize_as_(self: Tensor, the_template: Tensor, options?: { memory_format?: MemoryFormat | null }): Tensor;
 export function resize_as_(a?: any, b?: any): any {
-  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor) {
+  if (arguments.length === 2 && a instanceof Tensor && b instanceof Tensor && a._h !== undefined && b._h !== undefined) {
     try {
       return new Tensor((n_f_resize_as_ ??= native.op('resize_as_')!)(a._h, b._h) as Handle);
     } catch (e) {
@@ -13858,7 +13858,7 @@ P.resize_ = function (this: Tensor, ...args: any[]): any {
   return this;
 };
 P.resize_as_ = function (this: Tensor, a?: any): any {
-  if (arguments.length === 1 && a instanceof Tensor) {
+  if (arguments.length === 1 && a instanceof Tensor && this._h !== undefined && a._h !== undefined) {
     try {
       (n_m_resize_as_ ??= native.op('resize_as_')!)(this._h, a._h);
     return this;
@@ -13971,7 +13971,7 @@ P.select_scatter = function (this: Tensor, ...args: any[]): any {
   return callOp(get_op_select_scatter(), [this, ...args]);
 };
 P.set_ = function (this: Tensor): any {
-  if (arguments.length === 0) {
+  if (arguments.length === 0 && this._h !== undefined) {
     try {
       (n_m_set_ ??= native.op('set_')!)(this._h);
     return this;

@@ -34,8 +34,8 @@ const REFUSED =
   /^(vmap: We do not support batching operators that can|vmap: Attempted to vmap over `mask`|vmap over torch.allclose|Batching rule not implemented for aten::equal|vmap: It looks like you're calling .item|Batch norm got a batched tensor)/;
 /** Samples written into a tensor that all of them share. */
 const SHARED = /self, \*extra_args\) is not possible because/;
-/** Values leave the tensors here, or memory beyond the sample is read. */
-const LEFT_OUT = new Set(['tolist', 'as_strided']);
+/** Values leave the tensors here, or memory beyond the sample is read or taken. */
+const LEFT_OUT = new Set(['tolist', 'as_strided', 'resize_', 'resize_as_', 'set_']);
 const DRAWS = new Set(['random', 'sampling', 'dropout']);
 
 /** Some samples are for float32 alone. */
