@@ -184,6 +184,17 @@ SavedTensor SavedTensor::keep(const Tensor& t, bool is_output, uint16_t output_n
   }
   if (__builtin_expect(state.hidden_levels != 0, 0))
     s.hidden_from_ = static_cast<uint8_t>(__builtin_ctzll(state.hidden_levels) + 1);
+  if (t.is_view() && state.builder) {
+    // The view holds its base, whose history may come to hold this through a write: keep what is seen of it.
+    const Tensor seen = whole_alias(t);
+    if (t.requires_grad()) {
+      const Edge e = gradient_edge(t);
+      set_history(seen, e.node, e.input_nr);
+    }
+    if (state.dual_levels) share_tangents(seen, t);
+    s.impl_ = seen.ref();
+    return s;
+  }
   s.impl_ = t.ref();
   return s;
 }
