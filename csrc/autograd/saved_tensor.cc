@@ -187,11 +187,9 @@ SavedTensor SavedTensor::keep(const Tensor& t, bool is_output, uint16_t output_n
   if (t.is_view() && state.builder) {
     // The view holds its base, whose history may come to hold this through a write: keep what is seen of it.
     const Tensor seen = whole_alias(t);
-    if (t.requires_grad()) {
-      const Edge e = gradient_edge(t);
-      set_history(seen, e.node, e.input_nr);
-    }
+    if (const Edge e = gradient_edge(t)) set_history(seen, e.node, e.input_nr);
     if (state.dual_levels) share_tangents(seen, t);
+    seen.impl()->view_kind = ViewKind::kDefault;  // a view once: its error says so
     s.impl_ = seen.ref();
     return s;
   }
@@ -263,7 +261,11 @@ Tensor SavedTensor::operator()() const {
         "[torch.";
     if (!t.device().is_cpu()) text += "cuda.";
     text += str(scalar_type_name(t.dtype()), "Tensor ", t.sizes(), "]");
-    if (producer) text += str(", which is output ", nr, " of ", producer->operator_name(), ",");
+    const bool of_view = impl_->view_kind != ViewKind::kNone && !impl_->base;
+    if (producer && of_view)  // whose history the write has changed meanwhile
+      text += ", which is output 0 of AsStrided,";
+    else if (producer)
+      text += str(", which is output ", nr, " of ", producer->operator_name(), ",");
     text += str(" is at version ", now, "; expected version ", version_, " instead.");
     if (const Trace trace = impl_->version->written_at; trace && thread_state().tracer)
       text +=
