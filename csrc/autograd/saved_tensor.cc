@@ -187,7 +187,12 @@ SavedTensor SavedTensor::keep(const Tensor& t, bool is_output, uint16_t output_n
   if (t.is_view() && state.builder) {
     // The view holds its base, whose history may come to hold this through a write: keep what is seen of it.
     const Tensor seen = whole_alias(t);
-    if (const Edge e = gradient_edge(t)) set_history(seen, e.node, e.input_nr);
+    if (const Edge e = gradient_edge(t)) {
+      if (t.is_leaf())
+        become_leaf_of(seen, e.node);
+      else
+        set_history(seen, e.node, e.input_nr);
+    }
     if (state.dual_levels) share_tangents(seen, t);
     seen.impl()->view_kind = ViewKind::kDefault;  // a view once: its error says so
     s.impl_ = seen.ref();
