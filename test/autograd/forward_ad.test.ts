@@ -145,7 +145,7 @@ test('nothing is recorded for forward mode alone', () => {
     let d = make_dual(torch.ones(2), torch.ones(2));
     for (let i = 0; i < 100; ++i) d = d.sin().mul(2);
     expect(d.requires_grad).toBe(false);
-    expect(native.live_nodes()).toBe(before);
+    expect(native.live_nodes()).toBeLessThanOrEqual(before); // (others may be collected meanwhile)
   });
 });
 
