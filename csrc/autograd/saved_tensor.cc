@@ -164,6 +164,8 @@ SavedTensor SavedTensor::keep(const Tensor& t, bool is_output, uint16_t output_n
     s.impl_ = whole_alias(t).ref();
     if (state.in_place) {  // it is about to become the value of `self`
       s.version_ = state.in_place->self.version() + 1;
+      s.impl_->version = make_ref<VersionCounter>();  // shared with `self` once that is written
+      s.impl_->version->value = s.version_;
       state.in_place->kept_outputs.push_back(s.impl_);
     }
     if (state.dual_levels && state.builder) state.builder->remember_alias(s.impl_, s.output_nr_);

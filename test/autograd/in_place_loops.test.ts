@@ -75,7 +75,7 @@ test('double backward through writes into views', () => {
 
 describe('dropped without backward, nothing is left of', () => {
   const collected = async (): Promise<number> => {
-    for (let i = 0; i < 2; ++i) {
+    for (let i = 0; i < 4; ++i) {
       globalThis.gc?.();
       torch.ones(1); // the native layer drops what died at its next call
       await new Promise((done) => setImmediate(done));
@@ -107,6 +107,6 @@ describe('dropped without backward, nothing is left of', () => {
     const w = torch.ones(2, { requires_grad: true });
     const before = await collected();
     for (let i = 0; i < 200; ++i) patterns[name](w);
-    expect((await collected()) - before).toBeLessThan(20);
+    expect((await collected()) - before).toBeLessThan(100); // of the last calls; a cycle would keep one or more of each
   });
 });
