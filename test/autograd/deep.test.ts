@@ -30,7 +30,8 @@ test('a million additions go backward and are freed in a second and a half', asy
   const took = performance.now() - start;
   expect(x.grad?.tolist()).toEqual([1]);
   expect(native.live_nodes()).toBeLessThanOrEqual(before);
-  expect(took).toBeLessThan(1500);
+  // (Instrumented by AddressSanitizer, everything takes twice as long and more.)
+  expect(took).toBeLessThan(process.env['LD_PRELOAD']?.includes('asan') ? 10_000 : 1500);
 }, 60_000);
 
 test('a million nodes that never went backward are freed, too', async () => {
